@@ -1,0 +1,49 @@
+// The layer rule: a folder of src imports only from those listed before it. Run by `npm run check:layers`.
+const layers = [
+  'errors',
+  'time',
+  'algorithms',
+  'partition',
+  'limiter',
+  'concurrency',
+  'policy',
+  'engine',
+  'http',
+  'adapters',
+  'stores',
+  'client',
+  'lab',
+  'testing',
+  'cli',
+];
+const at = (name) => `^src/${name}(/|[.]ts$)`;
+
+module.exports = {
+  forbidden: [
+    ...layers.slice(0, -1).map((name, i) => ({
+      name: `${name}-imports-upwards`,
+      severity: 'error',
+      from: { path: at(name) },
+      to: { path: [...layers.slice(i + 1).map(at), '^src/index[.]ts$'] },
+    })),
+    { name: 'no-cycle', severity: 'error', from: { path: '^src' }, to: { circular: true } },
+    {
+      name: 'no-node-built-in-below-the-rim',
+      comment: 'Only the Node adapter and the command line may touch Node.',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/(cli/|adapters/node[.]ts$)' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'only-declared-dependencies',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/cli/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+  },
+};

@@ -1,0 +1,160 @@
+/**
+ * The policy document: what a product grants to whom, as JSON or as TypeScript. See `docs/policy.md` for every field.
+ *
+ * @module
+ */
+
+import type { Anchor } from '../algorithms/fixed-window.ts';
+import type { Reason } from '../limiter/decision.ts';
+import type { Duration } from '../time.ts';
+
+/** Anything JSON can say. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** A partition field, or several together; absent: one budget for all. */
+export type Per = string | readonly string[];
+
+/** A quota, or `"custom"`: it has to come from an override or from the descriptor. */
+export type QuotaDocument = number | 'custom';
+
+interface LimitBase {
+  /** Units granted per window: an integer from 0, or `"custom"`. May be absent if every tier gives one. */
+  readonly quota?: QuotaDocument;
+  /** Whose budget it is. */
+  readonly per?: Per;
+  /** A request without the partition field: `error` (default) throws, `shared` puts all of them on one budget, `deny` denies. */
+  readonly missing?: 'error' | 'shared' | 'deny';
+}
+
+interface RateBase extends LimitBase {
+  /** The period the quota covers. */
+  readonly window: Duration;
+  /** What is counted; default `requests`. */
+  readonly unit?: string;
+}
+
+/** A fixed-window limit. */
+export interface FixedWindowDocument extends RateBase {
+  readonly algorithm: 'fixed-window';
+  /** Default `first-use`. */
+  readonly anchor?: Anchor;
+}
+
+/** A sliding-window limit. */
+export interface SlidingWindowDocument extends RateBase {
+  readonly algorithm: 'sliding-window';
+}
+
+/** A token-bucket limit. */
+export interface TokenBucketDocument extends RateBase {
+  readonly algorithm: 'token-bucket';
+  /** Units that can be spent at once; default: the quota. */
+  readonly burst?: number;
+}
+
+/** A limit on how much runs at once. */
+export interface ConcurrencyDocument extends LimitBase {
+  readonly algorithm: 'concurrency';
+  /** How long a permit may be held before it is taken back; default: for ever. */
+  readonly lease?: Duration;
+}
+
+/** A limit by an algorithm of your own, named in `createEngine(policy, { algorithms })`. */
+export interface CustomLimitDocument extends RateBase {
+  readonly algorithm: string;
+  readonly burst?: number;
+  /** Settings that only this algorithm knows. */
+  readonly options: { readonly [key: string]: Json };
+}
+
+/** One limit. */
+export type LimitDocument =
+  | FixedWindowDocument
+  | SlidingWindowDocument
+  | TokenBucketDocument
+  | ConcurrencyDocument
+  | CustomLimitDocument;
+
+/** What a denied request is told. */
+export interface DenialTemplate {
+  /** HTTP status, 400 to 599. */
+  readonly status?: number;
+  /**
+   * A JSON body, or plain text if it is a string. `{retryAfter}` (seconds), `{limit}`, `{quota}` and `{resetAt}` (Unix
+   * seconds) are filled in; a value that is nothing but a placeholder becomes a number.
+   */
+  readonly body?: Json;
+  /** Instead of `body`: a problem document (RFC 9457). */
+  readonly format?: 'problem+json';
+}
+
+/** One template for every denial, or one for each reason. */
+export type DenialDocument = DenialTemplate | { readonly [R in Exclude<Reason, 'ok'>]?: DenialTemplate };
+
+/** Waiting for permits or for a rate. */
+export interface QueueDocument {
+  /** Waiters it takes. */
+  readonly size: number;
+  /** How long one waits at most. */
+  readonly timeout?: Duration;
+}
+
+/** Requests that share limits. */
+export interface GroupDocument<LimitName extends string = string> {
+  /** Patterns such as `GET /v1/**` or `POST|PUT /v1/calls/:call`; absent: the group is chosen by the descriptor. */
+  readonly match?: readonly string[];
+  /** Names of the limits that apply, in the order they are reported. */
+  readonly limits: readonly LimitName[];
+  /** Overrides the policy's `denial` for this group. */
+  readonly denial?: DenialDocument;
+  readonly queue?: QueueDocument;
+  /** Permits of a concurrency limit that are not for this group. */
+  readonly leave?: { readonly [L in LimitName]?: number };
+}
+
+/** What a tier or an override grants of one limit: a quota, a quota and a burst, or `"custom"`. */
+export type GrantDocument = QuotaDocument | { readonly quota: number; readonly burst?: number };
+
+/** What one tier grants, by limit. */
+export type TierDocument<LimitName extends string = string> = { readonly [L in LimitName]?: GrantDocument };
+
+/** Another quota for requests whose descriptor holds all of `where`. */
+export interface OverrideDocument<LimitName extends string = string, Field extends string = string> {
+  readonly limit: LimitName;
+  /** Descriptor fields and the values they have to have. */
+  readonly where: { readonly [F in Field]: string };
+  readonly quota: number;
+  readonly burst?: number;
+}
+
+/** Sets of response fields, see `docs/http.md`. */
+export type HeaderDialect = 'x-ratelimit' | 'x-ratelimit-delta' | 'retry-after' | 'draft-11';
+
+/** A whole policy. Make one with {@link definePolicy}, or {@link parsePolicy} for JSON from outside. */
+export interface PolicyDocument<
+  Limits extends { readonly [name: string]: LimitDocument } = { readonly [name: string]: LimitDocument },
+  Groups extends { readonly [name: string]: GroupDocument } = { readonly [name: string]: GroupDocument },
+  Tiers extends { readonly [name: string]: TierDocument } = { readonly [name: string]: TierDocument },
+  Overrides extends readonly OverrideDocument[] = readonly OverrideDocument[],
+> {
+  /** Editors read the JSON Schema's address from here; headgate does not. */
+  readonly $schema?: string;
+  readonly version: 1;
+  readonly limits: Limits;
+  readonly groups: Groups;
+  readonly tiers?: Tiers;
+  /** Tier of a descriptor that names none. */
+  readonly defaultTier?: keyof Tiers & string;
+  /** The first whose `where` holds decides. */
+  readonly overrides?: Overrides;
+  /** What happens to a request that no pattern matches: a group's name, `allow` or `deny`. */
+  readonly unmatched: (keyof Groups & string) | 'allow' | 'deny';
+  readonly paths?: {
+    /** How literal segments compare; default `insensitive`. */
+    readonly case?: 'sensitive' | 'insensitive';
+  };
+  /** What denied requests are told; see `docs/http.md` for the default. */
+  readonly denial?: DenialDocument;
+  /** Response fields that adapters send; default `["x-ratelimit", "retry-after"]`. */
+  readonly headers?: readonly HeaderDialect[];
+}

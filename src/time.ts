@@ -1,0 +1,95 @@
+/**
+ * Instants, durations and clocks. The only file of headgate that reads a clock.
+ *
+ * @module
+ */
+
+import { DescriptorError, PolicyError, show } from './errors.ts';
+
+/** An instant or a length of time in whole milliseconds; an instant counts from the Unix epoch. */
+export type Millis = number;
+
+/** Units a text duration may have, in milliseconds. */
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+
+/** A length of time: whole milliseconds, or text such as `"500ms"`, `"30s"`, `"1m"`, `"12h"`, `"30d"`, `"2w"`. */
+export type Duration = Millis | `${number}${keyof typeof UNITS}`;
+
+/**
+ * The longest window, and the longest time a full token bucket may take to drain: 2^51 ms, some 71,000 years. Twice
+ * that after {@link MAX_INSTANT} is still an exact integer, so no arithmetic on instants ever rounds.
+ */
+export const MAX_DURATION: Millis = 2 ** 51;
+
+/** The last instant that can be asked about: 2^52 ms, in the year 144,683. */
+export const MAX_INSTANT: Millis = 2 ** 52;
+
+/**
+ * Length of a duration in milliseconds.
+ *
+ * @param duration - a whole number of milliseconds, or digits and a unit (`ms s m h d w`); 1 ms to 2^51 ms. Fractions
+ * such as `"1.5h"` are fine when they come to whole milliseconds.
+ * @param path - the field it came from, for the error
+ * @throws PolicyError (`bad-duration`) that lists the units
+ */
+export function parseDuration(duration: Duration | string, path = 'duration'): Millis {
+  const ms = typeof duration === 'string' ? parseText(duration) : duration;
+  if (Number.isSafeInteger(ms) && ms >= 1 && ms <= MAX_DURATION) return ms;
+  const message = `${show(duration)} is no duration; give whole milliseconds from 1 to ${MAX_DURATION}, or a number and a unit: ${Object.keys(UNITS).join(', ')} (such as "1m")`;
+  throw new PolicyError([{ code: 'bad-duration', path, value: duration, message }]);
+}
+
+function parseText(text: string): number {
+  const [, digits, unit] = /^(\d{1,16}(?:\.\d{1,6})?) ?(ms|[smhdw])$/.exec(text) ?? [];
+  if (digits === undefined || unit === undefined) return Number.NaN;
+  return Number(digits) * UNITS[unit as keyof typeof UNITS];
+}
+
+/** Where the present comes from. */
+export interface Clock {
+  /** The present, in milliseconds since the Unix epoch: 0 to 2^52. Fractions are dropped. It may step back. */
+  now(): Millis;
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = { now: () => Date.now() };
+
+/** A clock that stands still until it is told to move. See {@link manualClock}. */
+export interface ManualClock extends Clock {
+  /** Moves by `by`, which may be negative milliseconds, and returns the new present. */
+  advance(by: Duration): Millis;
+  /** Jumps to `to`. */
+  set(to: Millis): void;
+}
+
+/**
+ * A clock for tests and simulations.
+ *
+ * @param start - where it begins, default 0
+ */
+export function manualClock(start: Millis = 0): ManualClock {
+  let present = start;
+  return {
+    now: () => present,
+    advance: (by) => {
+      present += typeof by === 'string' ? parseDuration(by) : by;
+      return present;
+    },
+    set: (to) => {
+      present = to;
+    },
+  };
+}
+
+/**
+ * An instant as the arithmetic needs it: a whole number of milliseconds.
+ *
+ * @param value - milliseconds since the epoch, 0 to 2^52; fractions are dropped
+ * @param path - the field it came from, for the error
+ * @throws DescriptorError (`bad-instant`) for anything else
+ */
+export function toInstant(value: Millis, path = 'now'): Millis {
+  if (typeof value === 'number' && value >= 0 && value <= MAX_INSTANT) return Math.floor(value);
+  const message = `${show(value)} is no instant; give milliseconds since the epoch, from 0 to ${MAX_INSTANT}`;
+  throw new DescriptorError({ code: 'bad-instant', path, value, message });
+}

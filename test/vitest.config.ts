@@ -1,0 +1,20 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const file = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+export default defineConfig({
+  root: file(''),
+  resolve: {
+    alias: [
+      { find: /^headgate$/, replacement: file('src/index.ts') },
+      { find: /^headgate\/testing$/, replacement: file('src/testing.ts') },
+      { find: /^headgate\/(fetch|node)$/, replacement: file('src/adapters/$1.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    coverage: { include: ['src/**/*.ts'] },
+  },
+});
