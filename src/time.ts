@@ -33,10 +33,20 @@ export const MAX_INSTANT: Millis = 2 ** 52;
  * @throws PolicyError (`bad-duration`) that lists the units
  */
 export function parseDuration(duration: Duration | string, path = 'duration'): Millis {
-  const ms = typeof duration === 'string' ? parseText(duration) : duration;
-  if (Number.isSafeInteger(ms) && ms >= 1 && ms <= MAX_DURATION) return ms;
-  const message = `${show(duration)} is no duration; give whole milliseconds from 1 to ${MAX_DURATION}, or a number and a unit: ${Object.keys(UNITS).join(', ')} (such as "1m")`;
+  const ms = readDuration(duration);
+  if (ms !== undefined) return ms;
+  const message = `${show(duration)} is no duration; give ${DURATION_FORMS}`;
   throw new PolicyError([{ code: 'bad-duration', path, value: duration, message }]);
+}
+
+/** What a duration looks like, for error messages. */
+export const DURATION_FORMS: string = `whole milliseconds from 1 to ${MAX_DURATION}, or a number and a unit: ${Object.keys(UNITS).join(', ')} (such as "1m")`;
+
+/** Length of a duration in milliseconds, or `undefined` if it is none. See {@link parseDuration}. */
+export function readDuration(duration: unknown): Millis | undefined {
+  const ms = typeof duration === 'string' ? parseText(duration) : duration;
+  const isLength = typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= 1 && ms <= MAX_DURATION;
+  return isLength ? ms : undefined;
 }
 
 function parseText(text: string): number {

@@ -16,6 +16,11 @@ export interface Plan {
   readonly window?: Millis;
   /** Units a token bucket can hold. */
   readonly burst?: number;
+  /**
+   * How far ahead of the clock usage may lie before {@link Algorithm.repair} takes it for wrong, where that depends on
+   * quota or burst. A policy sets it to the largest among all plans of a limit.
+   */
+  readonly horizon?: Millis;
 }
 
 /** What every plan builder takes; see {@link fixedWindow}, {@link slidingWindow} and {@link tokenBucket}. */

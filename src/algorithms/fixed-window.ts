@@ -76,7 +76,8 @@ const FIXED_WINDOW: Algorithm<FixedWindowPlan> = {
   repair(plan, cells, at, now) {
     const isSound = read(cells, at) - now <= plan.window && !Number.isNaN(read(cells, at + USED));
     if (isSound) return;
-    cells[at] = startOf(plan, now);
+    // An aligned window may end in a moment: a clock that steps to and fro would win a quota each time.
+    cells[at] = plan.anchor === 'epoch' ? startOf(plan, now) + plan.window : now;
     cells[at + USED] = plan.quota;
   },
 };

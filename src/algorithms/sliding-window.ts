@@ -28,8 +28,8 @@ const SLIDING_WINDOW: Algorithm<SlidingWindowPlan> = {
     if (previous * weightOf(plan, start, now) <= room * window) return now;
     // The weight of the previous window has to fall to `room * window / previous`; if this window alone is too full,
     // it has to become the previous one first.
-    if (room >= 0) return start + window - Math.floor((room * window) / previous);
-    return start + 2 * window - Math.floor(((quota - cost) * window) / current);
+    if (room >= 0) return start + window - 1 - Math.floor((room * window) / previous);
+    return start + 2 * window - 1 - Math.floor(((quota - cost) * window) / current);
   },
 
   charge(plan, cells, at, now, cost) {
@@ -55,8 +55,8 @@ const SLIDING_WINDOW: Algorithm<SlidingWindowPlan> = {
 
   resetAt(plan, cells, at, now) {
     const start = startOf(plan, cells, at, now);
-    if (currentOf(cells, at, start) > 0) return start + 2 * plan.window;
-    return previousOf(plan, cells, at, start) > 0 ? start + plan.window : now;
+    if (currentOf(cells, at, start) > 0) return start + 2 * plan.window - 1;
+    return previousOf(plan, cells, at, start) > 0 ? Math.max(now, start + plan.window - 1) : now;
   },
 
   forgettableAt(plan, cells, at) {
@@ -87,7 +87,9 @@ const SLIDING_WINDOW: Algorithm<SlidingWindowPlan> = {
 
 /**
  * A sliding window, estimated from two counters over windows aligned to the epoch: usage is what was used in the
- * current window plus that of the window before, weighted by how much of it the sliding window still covers.
+ * current window plus that of the window before, weighted by how much of it the sliding window still covers. In
+ * integers, `elapsed` being the milliseconds since the current window began, a cost passes iff
+ * `previous * (window - 1 - elapsed) + (current + cost) * window <= quota * window`.
  *
  * Over any interval of length T, at most one window, no more than `quota * (1 + T / window)` units pass, and no more
  * than `quota` in an aligned window. It assumes that the previous window's use was spread evenly; that is where it
@@ -119,9 +121,13 @@ function previousOf(plan: SlidingWindowPlan, cells: Float64Array, at: number, st
   return read(cells, at) === start - plan.window ? read(cells, at + CURRENT) : 0;
 }
 
-/** How many milliseconds of the previous window the sliding window still covers. */
+/**
+ * How many milliseconds of the previous window the sliding window still covers. The `window` milliseconds that end with
+ * this one reach back to `now - window + 1`; counting one more would cost a unit in every window, and half of all units
+ * at a quota of 1 (`docs/decisions/003-sliding-weight.md`).
+ */
 function weightOf(plan: SlidingWindowPlan, start: Millis, now: Millis): Millis {
-  return plan.window - Math.max(0, now - start);
+  return plan.window - 1 - Math.max(0, now - start);
 }
 
 /** Brings the cells to the window that `now` is in, and returns its start. */

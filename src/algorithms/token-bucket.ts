@@ -19,7 +19,7 @@ export interface TokenBucketPlan extends Plan {
   readonly ticksPerMs: number;
   /** Ticks of a full bucket, at most 2^53 - 1. */
   readonly capacity: number;
-  /** Usage further ahead of the clock than this is wrong (see {@link Algorithm.repair}): two drains. */
+  /** Two drains. */
   readonly horizon: Millis;
 }
 
@@ -81,7 +81,7 @@ const TOKEN_BUCKET: Algorithm<TokenBucketPlan> = {
   },
 
   repair(plan, cells, at, now) {
-    if (plan.quota === 0 || read(cells, at) - now <= plan.horizon) return;
+    if (plan.quota === 0 || emptyAt(cells, at) - now <= plan.horizon) return;
     setBacklog(plan, cells, at, now, plan.capacity);
   },
 };

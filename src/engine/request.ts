@@ -1,0 +1,139 @@
+/**
+ * From a descriptor to the limits that apply to it: the group, and for each limit whose budget, which quota and what
+ * cost. Everything a caller can get wrong is found here, before any limit is asked.
+ *
+ * @module
+ */
+
+import { CostError, DescriptorError, join, show, suggest } from '../errors.ts';
+import { checkCost } from '../limiter/cost.ts';
+import type { CompiledGroup, CompiledPolicy } from '../policy/compile.ts';
+import type { LooseDescriptor } from '../policy/descriptor.ts';
+import type { GrantSource } from '../policy/grants.ts';
+import type { Match } from '../policy/match.ts';
+
+/** What a request was found to be. */
+export interface Request {
+  /** `undefined` where no pattern matched and the policy names no group for that. */
+  readonly group: CompiledGroup | undefined;
+  /** The pattern that matched, unless the caller named the group. */
+  readonly match: Match | undefined;
+  readonly tier: string | undefined;
+}
+
+/**
+ * Finds the group and the tier of a request.
+ *
+ * @throws DescriptorError: `no-descriptor`, `unknown-group`, `unknown-tier`, `missing-field`, `bad-value`
+ */
+export function readRequest(policy: CompiledPolicy, descriptor: LooseDescriptor): Request {
+  if (typeof descriptor !== 'object' || descriptor === null) {
+    throw wrong(
+      'no-descriptor',
+      'descriptor',
+      descriptor,
+      `${show(descriptor)} is no descriptor; give an object`,
+    );
+  }
+  const tier = readTier(policy, descriptor.tier);
+  if (descriptor.group !== undefined) {
+    const group = typeof descriptor.group === 'string' ? policy.groups.get(descriptor.group) : undefined;
+    if (group !== undefined) return { group, match: undefined, tier };
+    throw unknownName('group', descriptor.group, [...policy.groups.keys()]);
+  }
+  const { method, path } = descriptor;
+  if (typeof path !== 'string') {
+    const message = `path is ${show(path)}; give a group, or a method and a path`;
+    throw wrong(path === undefined ? 'missing-field' : 'bad-value', 'path', path, message);
+  }
+  if (typeof method !== 'string') {
+    const message = `method is ${show(method)}; give the request's method, such as "GET"`;
+    throw wrong(method === undefined ? 'missing-field' : 'bad-value', 'method', method, message);
+  }
+  const match = policy.matcher.match(method, path);
+  return { group: policy.groups.get(match?.group ?? policy.document.unmatched), match, tier };
+}
+
+/**
+ * Fills in the group's questions for one request.
+ *
+ * @param sources - where each quota came from is written here, if given
+ * @throws DescriptorError or CostError naming the field; no state has changed then
+ */
+export function fillQuestions(
+  policy: CompiledPolicy,
+  group: CompiledGroup,
+  descriptor: LooseDescriptor,
+  request: Request,
+  sources?: GrantSource[],
+): void {
+  if (group.permits !== undefined) {
+    const message = `group ${show(group.name)} holds permits of ${show(group.permits)}, which check cannot give back; use tryAcquire, acquire or run`;
+    throw wrong('needs-permits', 'group', group.name, message);
+  }
+  const quotas = readQuotas(policy, descriptor.quotas);
+  if (descriptor.cost !== undefined) checkCosts(policy, descriptor.cost);
+  const params = request.match?.params;
+  group.limits.forEach((limit, i) => {
+    const question = group.questions[i];
+    if (question === undefined) return;
+    const granted = limit.grants.find(descriptor, params, request.tier, quotas?.[limit.name]);
+    question.plan = granted.plan;
+    question.cost = costOf(descriptor.cost, limit.slot.unit, limit.name);
+    question.key = limit.partition.keyOf(descriptor, params, limit.missing);
+    sources?.push(granted.source);
+  });
+}
+
+function readTier(policy: CompiledPolicy, tier: unknown): string | undefined {
+  if (tier === undefined) return policy.document.defaultTier;
+  if (typeof tier === 'string' && policy.tiers.has(tier)) return tier;
+  throw unknownName('tier', tier, [...policy.tiers]);
+}
+
+function readQuotas(policy: CompiledPolicy, quotas: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (quotas === undefined) return undefined;
+  if (typeof quotas !== 'object' || quotas === null) {
+    throw wrong('bad-value', 'quotas', quotas, `quotas is ${show(quotas)}; give quotas by limit`);
+  }
+  for (const name of Object.keys(quotas)) {
+    if (!policy.limits.has(name))
+      throw unknownName('limit', name, [...policy.limits.keys()], join('quotas', name));
+  }
+  return quotas as Readonly<Record<string, unknown>>;
+}
+
+/** A cost by unit may not name a unit that no limit of the policy counts. */
+function checkCosts(policy: CompiledPolicy, cost: unknown): void {
+  if (typeof cost !== 'object' || cost === null) return;
+  for (const [unit, value] of Object.entries(cost)) {
+    const path = join('cost', unit);
+    if (!policy.units.has(unit)) {
+      const message = `no limit counts ${show(unit)}${suggest(unit, [...policy.units])}`;
+      throw new CostError({ code: 'unknown-unit', path, value, message });
+    }
+    checkCost(value, path);
+  }
+}
+
+function costOf(cost: unknown, unit: string, limit: string): number {
+  if (typeof cost === 'object' && cost !== null) {
+    const value = (cost as Readonly<Record<string, unknown>>)[unit];
+    if (value !== undefined) return checkCost(value, join('cost', unit));
+  } else if (unit === 'requests') {
+    return cost === undefined ? 1 : checkCost(cost);
+  } else if (cost !== undefined) {
+    checkCost(cost);
+  }
+  if (unit === 'requests') return 1;
+  const message = `limit ${show(limit)} counts ${unit}; give cost: { ${unit}: n }`;
+  throw new CostError({ code: 'missing-cost', path: join('cost', unit), value: undefined, message });
+}
+
+function unknownName(what: string, value: unknown, known: readonly string[], path = what): DescriptorError {
+  return wrong(`unknown-${what}`, path, value, `unknown ${what} ${show(value)}${suggest(value, known)}`);
+}
+
+function wrong(code: string, path: string, value: unknown, message: string): DescriptorError {
+  return new DescriptorError({ code, path, value, message });
+}

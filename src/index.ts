@@ -1,0 +1,93 @@
+/**
+ * headgate: an embeddable limiter engine. Start with {@link createEngine} for a whole policy, or {@link createLimiter}
+ * for one limit.
+ *
+ * @module
+ */
+
+export type { Algorithm, Plan, RateOptions } from './algorithms/algorithm.ts';
+export {
+  type Anchor,
+  type FixedWindowOptions,
+  type FixedWindowPlan,
+  fixedWindow,
+} from './algorithms/fixed-window.ts';
+export type { PlanBuilder, PlanOptions } from './algorithms/index.ts';
+export {
+  type SlidingWindowOptions,
+  type SlidingWindowPlan,
+  slidingWindow,
+} from './algorithms/sliding-window.ts';
+export { type TokenBucketOptions, type TokenBucketPlan, tokenBucket } from './algorithms/token-bucket.ts';
+export {
+  createEngine,
+  type Engine,
+  type EngineCheckOptions,
+  type EngineOptions,
+  type EngineStats,
+} from './engine/engine.ts';
+export type { Explanation, LimitExplanation } from './engine/explain.ts';
+export {
+  CostError,
+  DescriptorError,
+  type Fault,
+  HeadgateError,
+  type HeadgateErrorName,
+  isHeadgateError,
+  PolicyError,
+} from './errors.ts';
+export { type ClientAddressInput, type ClientAddressOptions, clientAddress } from './http/client-address.ts';
+export { type DenialOptions, type DenialResponse, denialResponse } from './http/denial.ts';
+export { type HeaderOptions, rateLimitHeaders } from './http/headers.ts';
+export type { Decision, LimitDecision, Reason } from './limiter/decision.ts';
+export {
+  type CheckOptions,
+  createLimiter,
+  type Limiter,
+  type LimiterOptions,
+  type LimiterStats,
+} from './limiter/limiter.ts';
+export type { StateOptions } from './limiter/state-options.ts';
+export type { BlockOptions } from './partition/blocks.ts';
+export type { TableStats } from './partition/table.ts';
+export { definePolicy } from './policy/define.ts';
+export type {
+  Descriptor,
+  FieldName,
+  GroupName,
+  LimitName,
+  Partition,
+  TierName,
+} from './policy/descriptor.ts';
+export type {
+  ConcurrencyDocument,
+  CustomLimitDocument,
+  DenialDocument,
+  DenialTemplate,
+  FixedWindowDocument,
+  GrantDocument,
+  GroupDocument,
+  HeaderDialect,
+  Json,
+  LimitDocument,
+  OverrideDocument,
+  Per,
+  PolicyDocument,
+  QueueDocument,
+  QuotaDocument,
+  SlidingWindowDocument,
+  TierDocument,
+  TokenBucketDocument,
+} from './policy/document.ts';
+export type { GrantSource } from './policy/grants.ts';
+export { parsePolicy } from './policy/parse.ts';
+export type { Algorithms } from './policy/plans.ts';
+export {
+  type Clock,
+  type Duration,
+  type ManualClock,
+  type Millis,
+  manualClock,
+  parseDuration,
+  systemClock,
+} from './time.ts';

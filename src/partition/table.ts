@@ -1,0 +1,203 @@
+import { LRUCache } from 'lru-cache';
+import type { Plan } from '../algorithms/algorithm.ts';
+import type { Millis } from '../time.ts';
+import { BlockTable } from './blocks.ts';
+import { hashKey, remnantRows, type Seed } from './remnant.ts';
+
+/** Ceilings of one partition. */
+export interface TableOptions {
+  /** Keys with a row of their own, at least 1. */
+  readonly maxKeys: number;
+  /** Keys that can be blocked at once. */
+  readonly maxBlocks: number;
+  readonly seed: Seed;
+}
+
+/** What a table holds and has done. */
+export interface TableStats {
+  /** Keys with a row of their own. */
+  readonly keys: number;
+  readonly maxKeys: number;
+  /** Rows given up because the table was full. */
+  readonly evicted: number;
+  /** Of these, rows that still mattered and were joined into the remnant. */
+  readonly joined: number;
+  /** Keys that began with usage from the remnant. */
+  readonly inherited: number;
+  /** Blocks kept. */
+  readonly blocks: number;
+}
+
+/** Row 0 is never written: what a key without a row is asked against while there is no remnant. */
+const FRESH = 0;
+const FIRST_ROWS = 16;
+
+/**
+ * State of all limits that share a partition: key -> row of cells, bounded.
+ *
+ * One array holds row 0 (fresh), then up to `maxKeys` rows of keys, then the remnant: the rows into which evicted
+ * usage is joined. A key without a row of its own is asked against, and starts from, its row of the remnant, so
+ * eviction never gives anyone quota back.
+ */
+export class PartitionTable {
+  readonly blocks: BlockTable;
+  /** All cells. Replaced when the table grows: read it anew after {@link PartitionTable.claim}. */
+  cells: Float64Array;
+
+  readonly #plans: readonly Plan[];
+  readonly #stride: number;
+  readonly #maxKeys: number;
+  readonly #seed: Seed;
+  readonly #remnantMask: number;
+  /** Made at the first charge: an engine that only asks holds nothing. */
+  #rows: LRUCache<string, number> | undefined;
+  readonly #free: number[] = [];
+  readonly #scratch: Float64Array;
+  #usedRows = 1;
+  #now: Millis = 0;
+  #evicted = 0;
+  #joined = 0;
+  #inherited = 0;
+  /** Forget calls so far, and for each row how many there had been when it began. See {@link PartitionTable.remembers}. */
+  #forgets = 0;
+  #beganAfter: Uint32Array | undefined;
+
+  /** @param plans - one plan of each limit, in the order of their cells within a row; quota and burst do not matter */
+  constructor(plans: readonly Plan[], options: TableOptions) {
+    this.#plans = plans;
+    this.#stride = plans.reduce((sum, plan) => sum + plan.algorithm.cells, 0);
+    this.#maxKeys = options.maxKeys;
+    this.#seed = options.seed;
+    this.blocks = new BlockTable(options.maxBlocks);
+    this.#remnantMask = remnantRows(options.maxKeys) - 1;
+    this.cells = new Float64Array(this.#stride);
+    this.#scratch = new Float64Array(this.#stride);
+  }
+
+  /** Index of the first cell that `key` is to be asked against. Makes no row. */
+  locate(key: string): number {
+    const row = this.#rows?.get(key);
+    return row === undefined ? this.#inheritedFrom(key) : row * this.#stride;
+  }
+
+  /** Index of the first cell of the key's own row, which is made if need be; may evict another key's. */
+  claim(key: string, now: Millis): number {
+    const row = this.#rows?.get(key);
+    if (row !== undefined) return row * this.#stride;
+    const from = this.#inheritedFrom(key);
+    this.#scratch.set(this.cells.subarray(from, from + this.#stride));
+    if (from !== FRESH && !this.#isForgettable(this.#scratch, 0, now)) this.#inherited++;
+    return this.#begin(key, now);
+  }
+
+  /**
+   * Forgets what `key` has used: it is as fresh as one never seen.
+   *
+   * @returns whether it had a row
+   */
+  forget(key: string, now: Millis): boolean {
+    const had = this.#rows?.delete(key) ?? false;
+    this.#forgets++;
+    this.#beganAfter ??= new Uint32Array(this.#maxKeys + 1);
+    const from = this.#inheritedFrom(key);
+    if (from !== FRESH && !this.#isForgettable(this.cells, from, now)) {
+      this.#scratch.fill(0);
+      this.#begin(key, now);
+    }
+    return had;
+  }
+
+  /** Where the history of keys stands now; a charge carries it to {@link PartitionTable.remembers}. */
+  get era(): number {
+    return this.#forgets;
+  }
+
+  /** Whether a charge made in `era` is part of what the key's row holds; not so once the key was forgotten. */
+  remembers(key: string, era: number): boolean {
+    const row = this.#rows?.peek(key);
+    return row !== undefined && (this.#beganAfter?.[row] ?? 0) <= era;
+  }
+
+  stats(): TableStats {
+    return {
+      keys: this.#rows?.size ?? 0,
+      maxKeys: this.#maxKeys,
+      evicted: this.#evicted,
+      joined: this.#joined,
+      inherited: this.#inherited,
+      blocks: this.blocks.size,
+    };
+  }
+
+  /** Gives `key` a row that holds what is in the scratch row. */
+  #begin(key: string, now: Millis): number {
+    this.#now = now;
+    this.#rows ??= this.#makeRows();
+    if (this.#rows.size >= this.#maxKeys) this.#rows.pop();
+    const row = this.#free.pop() ?? this.#usedRows++;
+    const at = row * this.#stride;
+    if (at >= this.cells.length) {
+      this.#resize(Math.min(this.#maxKeys + 1, Math.max(FIRST_ROWS, 2 * row)));
+    }
+    this.cells.set(this.#scratch, at);
+    if (this.#beganAfter !== undefined) this.#beganAfter[row] = this.#forgets;
+    this.#rows.set(key, row);
+    return at;
+  }
+
+  #makeRows(): LRUCache<string, number> {
+    return new LRUCache({
+      max: this.#maxKeys,
+      dispose: (row, key, reason) => {
+        if (reason === 'evict') this.#keep(row, key);
+        this.#free.push(row);
+      },
+    });
+  }
+
+  #resize(rows: number): void {
+    const cells = new Float64Array(rows * this.#stride);
+    cells.set(this.cells);
+    this.cells = cells;
+  }
+
+  #hasRemnant(): boolean {
+    return this.#joined > 0;
+  }
+
+  #inheritedFrom(key: string): number {
+    if (!this.#hasRemnant()) return FRESH;
+    const row = hashKey(key, this.#seed) & this.#remnantMask;
+    return (this.#maxKeys + 1 + row) * this.#stride;
+  }
+
+  /** Joins an evicted row into the remnant, unless all of it can be forgotten. */
+  #keep(row: number, key: string): void {
+    this.#evicted++;
+    const at = row * this.#stride;
+    if (this.#isForgettable(this.cells, at, this.#now)) return;
+    if (!this.#hasRemnant()) this.#resize(this.#maxKeys + 1 + this.#remnantMask + 1);
+    this.#joined++;
+    let from = at;
+    let into = this.#inheritedFrom(key);
+    for (const plan of this.#plans) {
+      const { algorithm } = plan;
+      const end = into + algorithm.cells;
+      if (algorithm.forgettableAt(plan, this.cells, into) <= this.#now) this.cells.fill(0, into, end);
+      if (!(algorithm.forgettableAt(plan, this.cells, from) <= this.#now)) {
+        algorithm.join(plan, this.cells, into, this.cells, from);
+      }
+      from += algorithm.cells;
+      into = end;
+    }
+  }
+
+  #isForgettable(cells: Float64Array, at: number, now: Millis): boolean {
+    let offset = at;
+    for (const plan of this.#plans) {
+      if (!(plan.algorithm.forgettableAt(plan, cells, offset) <= now)) return false;
+      offset += plan.algorithm.cells;
+    }
+    return true;
+  }
+}

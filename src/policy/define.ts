@@ -1,0 +1,41 @@
+import type {
+  GroupDocument,
+  LimitDocument,
+  OverrideDocument,
+  PolicyDocument,
+  TierDocument,
+} from './document.ts';
+
+type Named<T> = { readonly [name: string]: T };
+
+/** Forbids the fields of `T` that are not among `Known`. */
+type Only<T, Known> = { readonly [F in Exclude<keyof T, Known>]: never };
+
+/**
+ * A policy written in TypeScript. Returns its argument; what it adds are types: the names of limits, groups, tiers and
+ * partition fields are inferred, so a group that names a limit which does not exist, or `engine.check({ apiKye })`,
+ * does not compile. What types cannot see is checked by `createEngine`.
+ *
+ * @example
+ * ```ts
+ * const policy = definePolicy({
+ *   version: 1,
+ *   limits: { reads: { algorithm: 'fixed-window', quota: 600, window: '1m', per: 'apiKey' } },
+ *   groups: { read: { match: ['GET /**'], limits: ['reads'] } },
+ *   unmatched: 'deny',
+ * });
+ * ```
+ */
+export function definePolicy<
+  const Limits extends Named<LimitDocument>,
+  const Groups extends Named<GroupDocument<keyof Limits & string>>,
+  const Tiers extends Named<TierDocument<keyof Limits & string>> = Record<never, never>,
+  const Overrides extends readonly OverrideDocument<keyof Limits & string>[] = readonly [],
+>(
+  policy: PolicyDocument<Limits, Groups, Tiers, Overrides> & {
+    readonly groups: { readonly [G in keyof Groups]: Only<Groups[G], keyof GroupDocument> };
+    readonly tiers?: { readonly [T in keyof Tiers]: Only<Tiers[T], keyof Limits> };
+  },
+): PolicyDocument<Limits, Groups, Tiers, Overrides> {
+  return policy;
+}
