@@ -50,7 +50,7 @@ export {
 export type { StateOptions } from './limiter/state-options.ts';
 export type { BlockOptions } from './partition/blocks.ts';
 export type { TableStats } from './partition/table.ts';
-export { definePolicy } from './policy/define.ts';
+export { definePolicy, type Policy } from './policy/define.ts';
 export type {
   Descriptor,
   FieldName,

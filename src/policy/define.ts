@@ -11,6 +11,21 @@ type Named<T> = { readonly [name: string]: T };
 /** Forbids the fields of `T` that are not among `Known`. */
 type Only<T, Known> = { readonly [F in Exclude<keyof T, Known>]: never };
 
+/** A policy whose names are known: what {@link definePolicy} takes and returns. */
+export interface Policy<
+  Limits extends Named<LimitDocument>,
+  Groups extends Named<GroupDocument>,
+  Tiers extends Named<TierDocument>,
+  Overrides extends readonly OverrideDocument[],
+> extends PolicyDocument {
+  readonly limits: Limits;
+  readonly groups: Groups;
+  readonly tiers?: Tiers;
+  readonly defaultTier?: keyof Tiers & string;
+  readonly overrides?: Overrides;
+  readonly unmatched: (keyof Groups & string) | 'allow' | 'deny';
+}
+
 /**
  * A policy written in TypeScript. Returns its argument; what it adds are types: the names of limits, groups, tiers and
  * partition fields are inferred, so a group that names a limit which does not exist, or `engine.check({ apiKye })`,
@@ -32,10 +47,10 @@ export function definePolicy<
   const Tiers extends Named<TierDocument<keyof Limits & string>> = Record<never, never>,
   const Overrides extends readonly OverrideDocument<keyof Limits & string>[] = readonly [],
 >(
-  policy: PolicyDocument<Limits, Groups, Tiers, Overrides> & {
+  policy: Policy<Limits, Groups, Tiers, Overrides> & {
     readonly groups: { readonly [G in keyof Groups]: Only<Groups[G], keyof GroupDocument> };
     readonly tiers?: { readonly [T in keyof Tiers]: Only<Tiers[T], keyof Limits> };
   },
-): PolicyDocument<Limits, Groups, Tiers, Overrides> {
+): Policy<Limits, Groups, Tiers, Overrides> {
   return policy;
 }

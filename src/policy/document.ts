@@ -130,25 +130,20 @@ export interface OverrideDocument<LimitName extends string = string, Field exten
 /** Sets of response fields, see `docs/http.md`. */
 export type HeaderDialect = 'x-ratelimit' | 'x-ratelimit-delta' | 'retry-after' | 'draft-11';
 
-/** A whole policy. Make one with {@link definePolicy}, or {@link parsePolicy} for JSON from outside. */
-export interface PolicyDocument<
-  Limits extends { readonly [name: string]: LimitDocument } = { readonly [name: string]: LimitDocument },
-  Groups extends { readonly [name: string]: GroupDocument } = { readonly [name: string]: GroupDocument },
-  Tiers extends { readonly [name: string]: TierDocument } = { readonly [name: string]: TierDocument },
-  Overrides extends readonly OverrideDocument[] = readonly OverrideDocument[],
-> {
+/** A whole policy. Write one with {@link definePolicy}; {@link parsePolicy} checks one from outside. */
+export interface PolicyDocument {
   /** Editors read the JSON Schema's address from here; headgate does not. */
   readonly $schema?: string;
   readonly version: 1;
-  readonly limits: Limits;
-  readonly groups: Groups;
-  readonly tiers?: Tiers;
+  readonly limits: { readonly [name: string]: LimitDocument };
+  readonly groups: { readonly [name: string]: GroupDocument };
+  readonly tiers?: { readonly [name: string]: TierDocument };
   /** Tier of a descriptor that names none. */
-  readonly defaultTier?: keyof Tiers & string;
+  readonly defaultTier?: string;
   /** The first whose `where` holds decides. */
-  readonly overrides?: Overrides;
+  readonly overrides?: readonly OverrideDocument[];
   /** What happens to a request that no pattern matches: a group's name, `allow` or `deny`. */
-  readonly unmatched: (keyof Groups & string) | 'allow' | 'deny';
+  readonly unmatched: string;
   readonly paths?: {
     /** How literal segments compare; default `insensitive`. */
     readonly case?: 'sensitive' | 'insensitive';
