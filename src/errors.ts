@@ -84,9 +84,9 @@ interface ErrorsByName {
  * Whether `error` was thrown by headgate, also by another copy of it or in another realm.
  *
  * @param error - anything that was caught
- * @param name - ask for one kind only
  */
 export function isHeadgateError(error: unknown): error is HeadgateError;
+/** @param name - ask for one kind only */
 export function isHeadgateError<N extends HeadgateErrorName>(
   error: unknown,
   name: N,

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const file = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   root: file(''),
   resolve: {
     alias: [
@@ -18,3 +18,5 @@ export default defineConfig({
     coverage: { include: ['src/**/*.ts'] },
   },
 });
+
+export default config;

@@ -5,6 +5,7 @@
  */
 
 import { collectFaults, type Fault, PolicyError, show } from '../errors.ts';
+import { FIELD, RESERVED_FIELDS } from './name.ts';
 import { canonicalSegments } from './path.ts';
 
 /** One segment of a pattern: itself, `:name` (one segment, handed on), `*` (one segment) or `**` (all that follow). */
@@ -28,10 +29,6 @@ export interface Pattern {
 const MAX_SEGMENTS = 64;
 
 const METHOD = /^[A-Z][A-Z\d_-]{0,31}$/;
-const PARAM = /^[A-Za-z][A-Za-z\d_-]{0,63}$/;
-
-/** Descriptor fields that are not partition fields. */
-const RESERVED = new Set(['method', 'path', 'group', 'tier', 'cost', 'quotas']);
 
 /** In a canonical literal: what routers and proxies read in different ways, so that no pattern may rest on it. */
 const DISPUTED = /;|%2F|%5C|%00/;
@@ -132,11 +129,11 @@ function segmentFault(text: string, isLast: boolean, fault: Faulting): Fault | u
 }
 
 function paramFault(name: string, fault: Faulting): Fault | undefined {
-  if (!PARAM.test(name)) {
+  if (!FIELD.test(name)) {
     const message = `has ${show(name)} for a parameter name; use a letter, then up to 63 letters, digits, _ or -`;
     return fault('bad-param', message);
   }
-  if (RESERVED.has(name)) {
+  if (RESERVED_FIELDS.includes(name)) {
     return fault('reserved-param', `names a parameter :${name}, as a descriptor field is named; rename it`);
   }
   if (name in Object.prototype) {
