@@ -29,7 +29,11 @@ export function readArguments<const T extends ParseArgsConfig>(config: T): Retur
   }
 }
 
-/** The arguments by name: `expectFiles(['a'], ['POLICY'])`. @throws Failure (exit code 2) if there are more or fewer. */
+/**
+ * The arguments that are no options: as many as there are `names`.
+ *
+ * @throws Failure (exit code 2) if there are more or fewer
+ */
 export function expectFiles<const N extends readonly string[]>(
   positionals: readonly string[],
   names: N,

@@ -6,7 +6,7 @@ import { count, EXIT, type ExitCode, type Io } from './io.ts';
 import { faultLines, readPolicyFile } from './policy-file.ts';
 
 /** `headgate check --help`. */
-export const CHECK_HELP = `Checks a policy and prints every fault with its path.
+const CHECK_HELP = `Checks a policy and prints every fault with its path.
 
 Usage: headgate check POLICY
 

@@ -13,7 +13,7 @@ const LINE =
 const REQUEST = /^(?<method>[\w!#$%&'*+.^`|~-]+) (?<path>\S.*?)(?: (?<protocol>HTTP\/[\d.]+))?$/;
 
 /** Columns of the combined format; the common format ends before `referrer`. */
-export const COMBINED_COLUMNS = [
+const COMBINED_COLUMNS = [
   'address',
   'user',
   'time',

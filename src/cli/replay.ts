@@ -11,7 +11,7 @@ export interface Checker {
 }
 
 /** How many requests of a group went ahead. */
-export interface Tally {
+interface Tally {
   allowed: number;
   denied: number;
 }
@@ -50,7 +50,7 @@ export function replay(
   let from: Millis | undefined;
   let to: Millis = 0;
 
-  for (const { line, at, descriptor } of requests.toSorted((a, b) => 0)) {
+  for (const { line, at, descriptor } of requests.toSorted((a, b) => a.at - b.at)) {
     const decision = ask(engine, descriptor, at);
     if (typeof decision === 'string') {
       refused(line, decision);

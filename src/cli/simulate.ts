@@ -22,7 +22,7 @@ import { jsonSummary, textSummary } from './summary.ts';
 import { UnreadableLines } from './unreadable-lines.ts';
 
 /** `headgate simulate --help`. */
-export const SIMULATE_HELP = `Replays an access log against a policy and sums up what would have been denied.
+const SIMULATE_HELP = `Replays an access log against a policy and sums up what would have been denied.
 
 Usage: headgate simulate POLICY LOG [options]
 
@@ -97,8 +97,10 @@ export async function simulate(argv: readonly string[], io: Io): Promise<ExitCod
   const requests: LoggedRequest[] = [];
   await readLogFile(logFile, format, collect(requests, unreadable, mapping), io);
   const { rates, left } = ratesOnly(policy);
-  // A fixed seed, so that the same log gives the same figures even where keys have to share.
-  const engine = createEngine(rates, { maxKeys, seed: 0 });
+  // No more keys than requests, since room is made for all at once. A fixed seed, so that the same log gives the same
+  // figures even where keys have to share.
+  const room = Math.max(1, Math.min(maxKeys, requests.length));
+  const engine = createEngine(rates, { maxKeys: room, seed: 0 });
   const outcome = replay(requests, policy, engine, (line, reason) => unreadable.add(line, reason));
 
   io.stdout((values.json ? jsonSummary : textSummary)(outcome, unreadable.count));
