@@ -31,6 +31,7 @@ const FIXED_WINDOW: Algorithm<FixedWindowPlan> = {
   },
 
   charge(plan, cells, at, now, cost) {
+    if (cost === 0) return now;
     if (isFresh(plan, cells, at, now)) {
       cells[at] = startOf(plan, now);
       cells[at + USED] = 0;
@@ -93,7 +94,7 @@ const FIXED_WINDOW: Algorithm<FixedWindowPlan> = {
 export function fixedWindow(options: FixedWindowOptions): FixedWindowPlan {
   const { rate, anchor } = collectFaults({
     rate: () => checkRate(options, ['quota', 'window', 'anchor']),
-    anchor: () => checkAnchor(options.anchor ?? 'first-use'),
+    anchor: () => checkAnchor(options.anchor === undefined ? 'first-use' : options.anchor),
   });
   return Object.freeze({ algorithm: FIXED_WINDOW, ...rate, anchor });
 }

@@ -33,6 +33,7 @@ const SLIDING_WINDOW: Algorithm<SlidingWindowPlan> = {
   },
 
   charge(plan, cells, at, now, cost) {
+    if (cost === 0) return now;
     const start = roll(plan, cells, at, now);
     const used = read(cells, at + CURRENT);
     const most = Math.min(2 * plan.quota, Number.MAX_SAFE_INTEGER);
@@ -41,10 +42,12 @@ const SLIDING_WINDOW: Algorithm<SlidingWindowPlan> = {
   },
 
   refund(plan, cells, at, now, cost, chargedAt) {
-    const start = roll(plan, cells, at, now);
-    if (chargedAt === start) cells[at + CURRENT] = Math.max(0, read(cells, at + CURRENT) - cost);
-    if (chargedAt === start - plan.window)
-      cells[at + PREVIOUS] = Math.max(0, read(cells, at + PREVIOUS) - cost);
+    const age = startOf(plan, cells, at, now) - chargedAt;
+    if (cost === 0 || (age !== 0 && age !== plan.window)) return;
+    roll(plan, cells, at, now);
+    const counter = at + (age === 0 ? CURRENT : PREVIOUS);
+    cells[counter] = Math.max(0, read(cells, counter) - cost);
+    if (read(cells, at + CURRENT) === 0 && read(cells, at + PREVIOUS) === 0) cells[at] = 0;
   },
 
   remaining(plan, cells, at, now) {
@@ -56,7 +59,8 @@ const SLIDING_WINDOW: Algorithm<SlidingWindowPlan> = {
   resetAt(plan, cells, at, now) {
     const start = startOf(plan, cells, at, now);
     if (currentOf(cells, at, start) > 0) return start + 2 * plan.window - 1;
-    return previousOf(plan, cells, at, start) > 0 ? Math.max(now, start + plan.window - 1) : now;
+    const carried = previousOf(plan, cells, at, start) * weightOf(plan, start, now);
+    return carried > 0 ? start + plan.window - 1 : now;
   },
 
   forgettableAt(plan, cells, at) {

@@ -160,8 +160,9 @@ function mostBacklog(plan: TokenBucketPlan): number {
   return Math.min(2 * plan.capacity, Number.MAX_SAFE_INTEGER);
 }
 
+/** When all has drained, in whole milliseconds; right for any quota, and for ticks that are out of range. */
 function emptyAt(cells: Float64Array, at: number): Millis {
-  return read(cells, at) + (read(cells, at + TICKS) > 0 ? 1 : 0);
+  return read(cells, at) + (read(cells, at + TICKS) === 0 ? 0 : 1);
 }
 
 function greatestDivisor(a: number, b: number): number {

@@ -166,7 +166,7 @@ class PolicyEngine implements Engine {
 
   unblock(partition: Partition): boolean {
     const { table, key } = this.#locate(partition);
-    return table.blocks.remove(key);
+    return table.blocks.remove(key, this.#now());
   }
 
   forget(partition: Partition): boolean {
@@ -204,7 +204,8 @@ class PolicyEngine implements Engine {
   #locate(partition: Partition): { table: CompiledPartition['table']; key: string } {
     const fields = typeof partition === 'object' && partition !== null ? Object.keys(partition) : [];
     const found = this.#policy.partitions.get(partitionId(fields));
-    if (found === undefined) {
+    // An empty field name would otherwise pass for the shared partition, which has no fields.
+    if (found === undefined || found.fields.length !== fields.length) {
       const known = [...this.#policy.partitions.values()]
         .map(({ fields }) => `{ ${fields.join(', ')} }`)
         .join(' or ');

@@ -96,16 +96,20 @@ function readQuotas(policy: CompiledPolicy, quotas: unknown): Readonly<Record<st
   if (typeof quotas !== 'object' || quotas === null) {
     throw wrong('bad-value', 'quotas', quotas, `quotas is ${show(quotas)}; give quotas by limit`);
   }
+  const { limits } = policy.document;
   for (const name of Object.keys(quotas)) {
-    if (!policy.limits.has(name))
-      throw unknownName('limit', name, [...policy.limits.keys()], join('quotas', name));
+    if (!Object.hasOwn(limits, name))
+      throw unknownName('limit', name, Object.keys(limits), join('quotas', name));
   }
   return quotas as Readonly<Record<string, unknown>>;
 }
 
-/** A cost by unit may not name a unit that no limit of the policy counts. */
+/** A cost is checked whole, whichever limits apply. By unit, it may not name one that no limit of the policy counts. */
 function checkCosts(policy: CompiledPolicy, cost: unknown): void {
-  if (typeof cost !== 'object' || cost === null) return;
+  if (typeof cost !== 'object' || cost === null) {
+    checkCost(cost);
+    return;
+  }
   for (const [unit, value] of Object.entries(cost)) {
     const path = join('cost', unit);
     if (!policy.units.has(unit)) {
@@ -120,10 +124,8 @@ function costOf(cost: unknown, unit: string, limit: string): number {
   if (typeof cost === 'object' && cost !== null) {
     const value = (cost as Readonly<Record<string, unknown>>)[unit];
     if (value !== undefined) return checkCost(value, join('cost', unit));
-  } else if (unit === 'requests') {
-    return cost === undefined ? 1 : checkCost(cost);
-  } else if (cost !== undefined) {
-    checkCost(cost);
+  } else if (unit === 'requests' && cost !== undefined) {
+    return checkCost(cost);
   }
   if (unit === 'requests') return 1;
   const message = `limit ${show(limit)} counts ${unit}; give cost: { ${unit}: n }`;

@@ -58,6 +58,7 @@ export function decide(questions: readonly Question[], now: Millis, mode: 'charg
   }
   if (isAllowed && mode === 'charge') {
     for (const question of questions) if (question.cost > 0) charge(question, now);
+    for (const question of questions) if (question.cost === 0) relocate(question);
   }
   return isAllowed;
 }
@@ -103,6 +104,14 @@ function applyBlock(question: Question, key: string, now: Millis): void {
   if (question.reason === 'never') return;
   question.reason = 'blocked';
   question.availableAt = Math.max(question.availableAt, block.until);
+}
+
+/** A charge of another limit may have given the key its row, and changed what it was asked against. */
+function relocate(question: Question): void {
+  const { slot, key } = question;
+  if (key === undefined) return;
+  question.at = slot.table.locate(key) + slot.offset;
+  question.cells = slot.table.cells;
 }
 
 function charge(question: Question, now: Millis): void {

@@ -1,5 +1,5 @@
 import type { Plan } from '../algorithms/algorithm.ts';
-import { checkFields, PolicyError, show } from '../errors.ts';
+import { checkFields, collectFaults, PolicyError, show } from '../errors.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
 import { checkKey } from '../partition/key.ts';
 import { PartitionTable, type TableStats } from '../partition/table.ts';
@@ -8,13 +8,14 @@ import { answer, refund } from './answer.ts';
 import { checkCost } from './cost.ts';
 import { decide, Question } from './decide.ts';
 import type { Decision } from './decision.ts';
+import { isName, NAME_FORM } from './name.ts';
 import { STATE_OPTIONS, type StateOptions, stateFrom } from './state-options.ts';
 
 /** Options of {@link createLimiter}. */
 export interface LimiterOptions extends StateOptions {
-  /** What decisions and response fields call the limit; default `default`. */
+  /** What decisions and response fields call the limit: a name as in a policy; default `default`. */
   readonly name?: string;
-  /** What is counted; default `requests`. */
+  /** What is counted: a name as in a policy; default `requests`. */
   readonly unit?: string;
 }
 
@@ -87,6 +88,13 @@ export function createLimiter(plan: Plan, options: LimiterOptions = {}): Limiter
   return new KeyedLimiter(plan, options);
 }
 
+/** @throws PolicyError (`bad-name`) */
+function checkName(name: string, path: string): string {
+  if (typeof name === 'string' && isName(name)) return name;
+  const message = `${show(name)} is not ${NAME_FORM}`;
+  throw new PolicyError([{ code: 'bad-name', path, value: name, message }]);
+}
+
 class KeyedLimiter implements Limiter {
   readonly #name: string;
   readonly #clock: Clock;
@@ -97,11 +105,15 @@ class KeyedLimiter implements Limiter {
   #denied = 0;
 
   constructor(plan: Plan, options: LimiterOptions) {
-    const { table, clock } = stateFrom(options);
-    this.#name = options.name ?? 'default';
-    this.#clock = clock;
-    this.#table = new PartitionTable([plan], table);
-    const slot = { name: this.#name, unit: options.unit ?? 'requests', table: this.#table, offset: 0 };
+    const { state, name, unit } = collectFaults({
+      state: () => stateFrom(options),
+      name: () => checkName(options.name ?? 'default', 'name'),
+      unit: () => checkName(options.unit ?? 'requests', 'unit'),
+    });
+    this.#name = name;
+    this.#clock = state.clock;
+    this.#table = new PartitionTable([plan], state.table);
+    const slot = { name, unit, table: this.#table, offset: 0 };
     this.#question = new Question(slot, plan);
     this.#questions = [this.#question];
   }
@@ -127,7 +139,7 @@ class KeyedLimiter implements Limiter {
   }
 
   unblock(key: string): boolean {
-    return this.#table.blocks.remove(checkKey(key, 'key'));
+    return this.#table.blocks.remove(checkKey(key, 'key'), this.#now());
   }
 
   forget(key: string): boolean {

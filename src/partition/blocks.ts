@@ -13,12 +13,12 @@ export type BlockOptions = { readonly reason?: string } & (
  * @throws DescriptorError: `bad-block` unless exactly one of `for` and `until` is given and right
  */
 export function blockFrom(options: BlockOptions, now: Millis): Block {
-  const { until, reason } = options;
-  if (until !== undefined && options.for === undefined) return { until: toInstant(until, 'until'), reason };
-  const length = readDuration(options.for);
+  const { until, for: duration, reason } = { ...options };
+  if (until !== undefined && duration === undefined) return { until: toInstant(until, 'until'), reason };
+  const length = readDuration(duration);
   if (length !== undefined && until === undefined) return { until: now + length, reason };
-  const message = `give either until (an instant) or for (${DURATION_FORMS}), not ${show(options.for)}`;
-  throw new DescriptorError({ code: 'bad-block', path: 'for', value: options.for, message });
+  const message = `give either until (an instant) or for (${DURATION_FORMS}), not ${show(duration)}`;
+  throw new DescriptorError({ code: 'bad-block', path: 'for', value: duration, message });
 }
 
 /** A key that is refused until an instant. */
@@ -62,9 +62,11 @@ export class BlockTable {
     this.#blocks.set(key, block);
   }
 
-  /** Lifts the block on `key`; whether there was one. */
-  remove(key: string): boolean {
-    return this.#blocks.delete(key);
+  /** Lifts the block on `key`; whether one was in force at `now`. */
+  remove(key: string, now: Millis): boolean {
+    const isInForce = this.find(key, now) !== undefined;
+    this.#blocks.delete(key);
+    return isInForce;
   }
 
   #dropEnded(now: Millis): void {

@@ -93,7 +93,7 @@ export class PartitionTable {
   /**
    * Forgets what `key` has used: it is as fresh as one never seen.
    *
-   * @returns whether it had a row
+   * @returns whether anything was kept: a row of its own, or usage that it would have inherited
    */
   forget(key: string, now: Millis): boolean {
     const had = this.#rows?.delete(key) ?? false;
@@ -103,6 +103,7 @@ export class PartitionTable {
     if (from !== FRESH && !this.#isForgettable(this.cells, from, now)) {
       this.#scratch.fill(0);
       this.#begin(key, now);
+      return true;
     }
     return had;
   }
