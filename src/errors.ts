@@ -23,6 +23,7 @@ export interface Fault {
 
 /** Base of everything headgate throws. Prefer {@link isHeadgateError} to `instanceof`: it works across realms. */
 export abstract class HeadgateError extends Error implements Fault {
+  /** Kind of the error. */
   abstract override readonly name: HeadgateErrorName;
   readonly code: string;
   readonly path: string;
@@ -48,8 +49,11 @@ const MAX_FAULTS = 100;
  * `faultCount` counts them all, and `code`, `path` and `value` are those of the first.
  */
 export class PolicyError extends HeadgateError {
+  /** `PolicyError`. */
   override readonly name = 'PolicyError';
+  /** The first hundred faults, in the order they were found. */
   readonly faults: readonly Fault[];
+  /** All faults, those that are not listed too. */
   readonly faultCount: number;
 
   constructor(faults: readonly [Fault, ...Fault[]]) {
@@ -66,17 +70,23 @@ export class PolicyError extends HeadgateError {
 
 /** A call describes its request wrongly: an unknown tier, a missing partition field, a key that is no string. */
 export class DescriptorError extends HeadgateError {
+  /** `DescriptorError`. */
   override readonly name = 'DescriptorError';
 }
 
 /** A cost is not a whole number of units from 0 to 2^53 - 1, or is missing for a unit that needs one. */
 export class CostError extends HeadgateError {
+  /** `CostError`. */
   override readonly name = 'CostError';
 }
 
-interface ErrorsByName {
+/** The errors by their names. */
+export interface ErrorsByName {
+  /** A wrong policy, plan or option. */
   PolicyError: PolicyError;
+  /** A wrong descriptor, key or instant. */
   DescriptorError: DescriptorError;
+  /** A wrong cost. */
   CostError: CostError;
 }
 
@@ -86,7 +96,12 @@ interface ErrorsByName {
  * @param error - anything that was caught
  */
 export function isHeadgateError(error: unknown): error is HeadgateError;
-/** @param name - ask for one kind only */
+/**
+ * Whether `error` is an error of one kind that was thrown by headgate.
+ *
+ * @param error - anything that was caught
+ * @param name - the kind asked for
+ */
 export function isHeadgateError<N extends HeadgateErrorName>(
   error: unknown,
   name: N,

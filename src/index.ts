@@ -30,6 +30,7 @@ export type { Explanation, LimitExplanation } from './engine/explain.ts';
 export {
   CostError,
   DescriptorError,
+  type ErrorsByName,
   type Fault,
   HeadgateError,
   type HeadgateErrorName,
@@ -48,7 +49,7 @@ export {
   type LimiterStats,
 } from './limiter/limiter.ts';
 export type { StateOptions } from './limiter/state-options.ts';
-export type { BlockOptions } from './partition/blocks.ts';
+export type { BlockFor, BlockOptions, BlockUntil } from './partition/blocks.ts';
 export type { TableStats } from './partition/table.ts';
 export { definePolicy, type Policy } from './policy/define.ts';
 export type {
@@ -60,6 +61,7 @@ export type {
   TierName,
 } from './policy/descriptor.ts';
 export type {
+  BurstGrant,
   ConcurrencyDocument,
   CustomLimitDocument,
   DenialDocument,

@@ -9,6 +9,7 @@ import { type Duration, type Millis, parseDuration } from '../time.ts';
 
 /** One validated limit: its numbers, and the algorithm that reads them. Immutable. */
 export interface Plan {
+  /** Reads the numbers. */
   readonly algorithm: Algorithm;
   /** Units the limit grants per `window`; 0 means nothing is ever granted. */
   readonly quota: number;

@@ -14,6 +14,7 @@ export interface FixedWindowOptions extends RateOptions {
 /** A validated fixed window. */
 export interface FixedWindowPlan extends Plan {
   readonly window: Millis;
+  /** Where a window begins. */
   readonly anchor: Anchor;
 }
 

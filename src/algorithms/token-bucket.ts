@@ -15,7 +15,9 @@ export interface TokenBucketOptions extends RateOptions {
 export interface TokenBucketPlan extends Plan {
   readonly window: Millis;
   readonly burst: number;
+  /** Ticks that one unit adds. */
   readonly ticksPerUnit: number;
+  /** Ticks that drain in a millisecond. */
   readonly ticksPerMs: number;
   /** Ticks of a full bucket, at most 2^53 - 1. */
   readonly capacity: number;

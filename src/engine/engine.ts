@@ -76,6 +76,7 @@ export interface Engine<P extends PolicyDocument = PolicyDocument> {
   unblock(partition: Partition<P>): boolean;
   /** Forgets what a partition has used in all limits that share it; whether anything was kept. A block on it stays. */
   forget(partition: Partition<P>): boolean;
+  /** What has been decided and what is kept, as counts. */
   stats(): EngineStats;
 }
 

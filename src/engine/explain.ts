@@ -19,10 +19,13 @@ export interface Explanation {
   readonly path: string | undefined;
   /** The pattern that matched, as the policy has it. */
   readonly pattern: string | undefined;
+  /** The group that was asked. */
   readonly group: string;
+  /** The account's plan; `undefined` without one. */
   readonly tier: string | undefined;
   /** Whether the descriptor named the tier, or the policy's default was taken. */
   readonly tierFrom: 'descriptor' | 'default' | undefined;
+  /** Each limit's part, in policy order. */
   readonly limits: readonly LimitExplanation[];
   /** The limit that decided: the one that blocks, or the one nearest to empty. */
   readonly decidedBy: string | undefined;

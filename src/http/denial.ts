@@ -6,7 +6,7 @@
 
 import { DescriptorError } from '../errors.ts';
 import type { Decision } from '../limiter/decision.ts';
-import type { DenialDocument, DenialTemplate } from '../policy/document.ts';
+import type { DenialDocument, DenialTemplate, GroupDocument } from '../policy/document.ts';
 import {
   type DenialReason,
   fillText,
@@ -22,7 +22,7 @@ export interface DenialOptions extends HeaderOptions {
   /** Template for all groups. */
   readonly denial?: DenialDocument;
   /** Templates of single groups, by the group's name; they go before `denial`. */
-  readonly groups?: { readonly [name: string]: { readonly denial?: DenialDocument } };
+  readonly groups?: { readonly [name: string]: Pick<GroupDocument, 'denial'> };
 }
 
 /** A response, ready to be sent by any framework. */
@@ -31,6 +31,7 @@ export interface DenialResponse {
   readonly status: number;
   /** Fields by name: the rate-limit fields, `Content-Type`, and `Cache-Control: no-store`. */
   readonly headers: Record<string, string>;
+  /** The body as text; not to be sent in answer to HEAD. */
   readonly body: string;
 }
 

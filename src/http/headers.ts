@@ -57,7 +57,7 @@ const MAX_INTEGER = 999_999_999_999_999;
  * - `x-ratelimit`: `X-RateLimit-Limit`, `-Remaining` and `-Reset` of `decision.limit`; reset in Unix seconds.
  * - `x-ratelimit-delta`: the same, but reset in seconds from now.
  * - `retry-after`: `Retry-After` in seconds, on a denial that knows when to come back.
- * - `draft-11`: `RateLimit-Policy` and `RateLimit` with every limit, or, on a denial, with those that denied.
+ * - `draft-11`: `RateLimit-Policy` with every limit; `RateLimit` too, or, on a denial, with those that denied.
  *
  * Seconds are rounded up and integers have at most fifteen digits. A decision that no limit took part in has no
  * rate-limit fields, a permit has no reset, and limits in shadow mode are not shown. A response may already have

@@ -52,6 +52,7 @@ export interface LimitDecision {
   readonly resetAt: Millis | undefined;
   /** Denied: the first instant at which this limit would agree; `Infinity` means never. `undefined` if it agrees. */
   readonly retryAt: Millis | undefined;
+  /** `ok`, or why it refuses. */
   readonly reason: Reason;
   /** `enforce`: its answer counts. `shadow`: it is only reported. */
   readonly mode: 'enforce' | 'shadow';
@@ -66,7 +67,7 @@ export interface Decision {
   /** The endpoint group that was asked. */
   readonly group: string;
   /**
-   * Denied: the limit that blocks (`never` before `blocked` before `concurrency` before the latest `retryAt`; ties by
+   * Denied: the limit that blocks (`never` and `missing` before `blocked` before `concurrency` before the latest `retryAt`; ties by
    * policy order). Allowed: the one nearest to empty. `undefined` where no limit was asked.
    */
   readonly limit: string | undefined;
@@ -81,6 +82,7 @@ export interface Decision {
    * just before it and allowed at it. `Infinity`: never. `undefined`: when somebody releases a permit.
    */
   readonly retryAt: Millis | undefined;
+  /** `ok`, or why the request was denied. */
   readonly reason: Reason;
   /** Each limit's own answer, in policy order. */
   readonly limits: readonly LimitDecision[];

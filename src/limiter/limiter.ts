@@ -63,6 +63,7 @@ export interface Limiter {
   unblock(key: string): boolean;
   /** Forgets what `key` has used; whether anything was kept. A block on it stays. */
   forget(key: string): boolean;
+  /** What has been decided and what is kept, as counts. */
   stats(): LimiterStats;
 }
 

@@ -2,10 +2,28 @@ import { DescriptorError, show } from '../errors.ts';
 import { DURATION_FORMS, type Duration, type Millis, readDuration, toInstant } from '../time.ts';
 
 /** For how long a key is blocked, and why. */
-export type BlockOptions = { readonly reason?: string } & (
-  | { readonly for: Duration; readonly until?: never }
-  | { readonly until: Millis; readonly for?: never }
-);
+export type BlockOptions = BlockFor | BlockUntil;
+
+interface BlockReason {
+  /** Why, for `explain` and for whoever reads logs. */
+  readonly reason?: string;
+}
+
+/** A block that lasts a while. */
+export interface BlockFor extends BlockReason {
+  /** How long it lasts from now. */
+  readonly for: Duration;
+  /** Not together with `for`. */
+  readonly until?: never;
+}
+
+/** A block that lasts until an instant. */
+export interface BlockUntil extends BlockReason {
+  /** The first instant at which it is over. */
+  readonly until: Millis;
+  /** Not together with `until`. */
+  readonly for?: never;
+}
 
 /**
  * The block that `options` describe.

@@ -18,11 +18,17 @@ export interface Policy<
   Tiers extends Named<TierDocument>,
   Overrides extends readonly OverrideDocument[],
 > extends PolicyDocument {
+  /** Limits by name. */
   readonly limits: Limits;
+  /** Endpoint groups by name. */
   readonly groups: Groups;
+  /** What each plan grants, by the plan's name. */
   readonly tiers?: Tiers;
+  /** Tier of a descriptor that names none. */
   readonly defaultTier?: keyof Tiers & string;
+  /** The first whose `where` holds decides. */
   readonly overrides?: Overrides;
+  /** What happens to a request that no pattern matches. */
   readonly unmatched: (keyof Groups & string) | 'allow' | 'deny';
 }
 

@@ -35,6 +35,7 @@ interface RateBase extends LimitBase {
 
 /** A fixed-window limit. */
 export interface FixedWindowDocument extends RateBase {
+  /** A quota for each window, all of it back when the window ends. */
   readonly algorithm: 'fixed-window';
   /** Default `first-use`. */
   readonly anchor?: Anchor;
@@ -42,11 +43,13 @@ export interface FixedWindowDocument extends RateBase {
 
 /** A sliding-window limit. */
 export interface SlidingWindowDocument extends RateBase {
+  /** A quota over the window that ends now, estimated from two counters. */
   readonly algorithm: 'sliding-window';
 }
 
 /** A token-bucket limit. */
 export interface TokenBucketDocument extends RateBase {
+  /** A quota that drips back unit by unit, up to a burst. */
   readonly algorithm: 'token-bucket';
   /** Units that can be spent at once; default: the quota. */
   readonly burst?: number;
@@ -54,6 +57,7 @@ export interface TokenBucketDocument extends RateBase {
 
 /** A limit on how much runs at once. */
 export interface ConcurrencyDocument extends LimitBase {
+  /** Permits for work in progress. */
   readonly algorithm: 'concurrency';
   /** How long a permit may be held before it is taken back; default: for ever. */
   readonly lease?: Duration;
@@ -61,7 +65,9 @@ export interface ConcurrencyDocument extends LimitBase {
 
 /** A limit by an algorithm of your own, named in `createEngine(policy, { algorithms })`. */
 export interface CustomLimitDocument extends RateBase {
+  /** Name of the algorithm's builder in `algorithms`. */
   readonly algorithm: string;
+  /** Handed to the builder as it stands. */
   readonly burst?: number;
   /** Settings that only this algorithm knows. */
   readonly options: { readonly [key: string]: Json };
@@ -107,23 +113,35 @@ export interface GroupDocument<LimitName extends string = string> {
   readonly limits: readonly LimitName[];
   /** Overrides the policy's `denial` for this group. */
   readonly denial?: DenialDocument;
+  /** Where its requests may wait. */
   readonly queue?: QueueDocument;
   /** Permits of a concurrency limit that are not for this group. */
   readonly leave?: { readonly [L in LimitName]?: number };
 }
 
 /** What a tier or an override grants of one limit: a quota, a quota and a burst, or `"custom"`. */
-export type GrantDocument = QuotaDocument | { readonly quota: number; readonly burst?: number };
+export type GrantDocument = QuotaDocument | BurstGrant;
+
+/** A quota with a burst of its own. */
+export interface BurstGrant {
+  /** Units granted per window. */
+  readonly quota: number;
+  /** Units that can be spent at once; default: the limit's own burst, else the quota. */
+  readonly burst?: number;
+}
 
 /** What one tier grants, by limit. */
 export type TierDocument<LimitName extends string = string> = { readonly [L in LimitName]?: GrantDocument };
 
 /** Another quota for requests whose descriptor holds all of `where`. */
 export interface OverrideDocument<LimitName extends string = string, Field extends string = string> {
+  /** Name of the limit. */
   readonly limit: LimitName;
   /** Descriptor fields and the values they have to have. */
   readonly where: { readonly [F in Field]: string };
+  /** Units granted per window. */
   readonly quota: number;
+  /** Units that can be spent at once; default: the limit's own burst, else the quota. */
   readonly burst?: number;
 }
 
@@ -134,9 +152,13 @@ export type HeaderDialect = 'x-ratelimit' | 'x-ratelimit-delta' | 'retry-after' 
 export interface PolicyDocument {
   /** Editors read the JSON Schema's address from here; headgate does not. */
   readonly $schema?: string;
+  /** Version of the document's form. */
   readonly version: 1;
+  /** Limits by name. */
   readonly limits: { readonly [name: string]: LimitDocument };
+  /** Endpoint groups by name. */
   readonly groups: { readonly [name: string]: GroupDocument };
+  /** What each plan grants, by the plan's name. */
   readonly tiers?: { readonly [name: string]: TierDocument };
   /** Tier of a descriptor that names none. */
   readonly defaultTier?: string;
@@ -144,6 +166,7 @@ export interface PolicyDocument {
   readonly overrides?: readonly OverrideDocument[];
   /** What happens to a request that no pattern matches: a group's name, `allow` or `deny`. */
   readonly unmatched: string;
+  /** How paths are read. */
   readonly paths?: {
     /** How literal segments compare; default `insensitive`. */
     readonly case?: 'sensitive' | 'insensitive';

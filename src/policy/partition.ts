@@ -59,7 +59,7 @@ export function partitionId(fields: readonly string[]): string {
 }
 
 function missingField(descriptor: LooseDescriptor, path: string, value: unknown): DescriptorError {
-  const given = Object.keys(descriptor);
+  const given = Object.keys(descriptor).filter((field) => field !== path);
   const message = `the descriptor has no ${show(path)}; give a non-empty string${suggest(path, given).replace('known', 'given')}`;
   return new DescriptorError({ code: 'missing-field', path, value, message });
 }
