@@ -1,5 +1,5 @@
 import type { Plan } from '../algorithms/algorithm.ts';
-import type { PartitionTable } from '../partition/table.ts';
+import { FRESH, type PartitionTable } from '../partition/table.ts';
 import type { Millis } from '../time.ts';
 import type { Reason } from './decision.ts';
 
@@ -84,7 +84,7 @@ function ask(question: Question, now: Millis, mode: 'charge' | 'peek'): void {
 function refuse(question: Question, now: Millis, mode: 'charge' | 'peek'): void {
   const { plan, cost } = question;
   const { algorithm } = plan;
-  if (question.availableAt === Number.POSITIVE_INFINITY) {
+  if (question.availableAt === Number.POSITIVE_INFINITY && isNever(question, now)) {
     question.reason = 'never';
     return;
   }
@@ -95,6 +95,12 @@ function refuse(question: Question, now: Millis, mode: 'charge' | 'peek'): void 
   algorithm.repair(plan, question.cells, question.at, now);
   question.availableAt = algorithm.availableAt(plan, question.cells, question.at, now, cost);
   if (!(question.availableAt <= now)) question.reason = 'quota';
+}
+
+/** Whether not even a fresh key would ever be granted this, so that it is not the cells that say so. */
+function isNever({ slot, plan, cost }: Question, now: Millis): boolean {
+  const at = FRESH + slot.offset;
+  return plan.algorithm.availableAt(plan, slot.table.cells, at, now, cost) === Number.POSITIVE_INFINITY;
 }
 
 function applyBlock(question: Question, key: string, now: Millis): void {

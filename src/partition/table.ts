@@ -17,6 +17,7 @@ export interface TableOptions {
 export interface TableStats {
   /** Keys with a row of their own. */
   readonly keys: number;
+  /** The most rows there can be. */
   readonly maxKeys: number;
   /** Rows given up because the table was full. */
   readonly evicted: number;
@@ -28,8 +29,8 @@ export interface TableStats {
   readonly blocks: number;
 }
 
-/** Row 0 is never written: what a key without a row is asked against while there is no remnant. */
-const FRESH = 0;
+/** Where the cells begin that are never written: what a key without a row is asked against while there is no remnant. */
+export const FRESH = 0;
 const FIRST_ROWS = 16;
 
 /**

@@ -11,6 +11,12 @@ type Named<T> = { readonly [name: string]: T };
 /** Forbids the fields of `T` that are not among `Known`. */
 type Only<T, Known> = { readonly [F in Exclude<keyof T, Known>]: never };
 
+/** Fields that a limit of this algorithm has; any for a custom one, which `options` tell apart from a misspelling. */
+type LimitField<L extends LimitDocument> = keyof Extract<
+  LimitDocument,
+  { readonly algorithm: L['algorithm'] }
+>;
+
 /** A policy whose names are known: what {@link definePolicy} takes and returns. */
 export interface Policy<
   Limits extends Named<LimitDocument>,
@@ -25,7 +31,7 @@ export interface Policy<
   /** What each plan grants, by the plan's name. */
   readonly tiers?: Tiers;
   /** Tier of a descriptor that names none. */
-  readonly defaultTier?: keyof Tiers & string;
+  readonly defaultTier?: NoInfer<keyof Tiers & string>;
   /** The first whose `where` holds decides. */
   readonly overrides?: Overrides;
   /** What happens to a request that no pattern matches. */
@@ -54,8 +60,12 @@ export function definePolicy<
   const Overrides extends readonly OverrideDocument<keyof Limits & string>[] = readonly [],
 >(
   policy: Policy<Limits, Groups, Tiers, Overrides> & {
+    readonly limits: { readonly [L in keyof Limits]: Only<Limits[L], LimitField<Limits[L]>> };
     readonly groups: { readonly [G in keyof Groups]: Only<Groups[G], keyof GroupDocument> };
     readonly tiers?: { readonly [T in keyof Tiers]: Only<Tiers[T], keyof Limits> };
+    readonly overrides?: {
+      readonly [O in keyof Overrides]: Only<Overrides[O], keyof OverrideDocument>;
+    };
   },
 ): Policy<Limits, Groups, Tiers, Overrides> {
   return policy;

@@ -15,7 +15,9 @@ export type GroupName<P extends PolicyDocument> = keyof P['groups'] & string;
 /** Names of a policy's tiers. */
 export type TierName<P extends PolicyDocument> = keyof NonNullable<P['tiers']> & string;
 
-type PerOf<P extends PolicyDocument> = P['limits'][keyof P['limits']]['per'];
+type PerOf<P extends PolicyDocument> = PerOfEach<P['limits'][keyof P['limits']]>;
+/** Limit by limit: of a union in which one has no `per`, the property itself would be unknown. */
+type PerOfEach<L> = L extends { readonly per?: infer Each } ? (unknown extends Each ? never : Each) : never;
 type WhereOf<O> = O extends readonly (infer Each)[]
   ? Each extends OverrideDocument
     ? keyof Each['where']

@@ -1,105 +1,204 @@
 /**
- * The shape of a policy document, for the parser and for the JSON Schema in the package. What a number has to be is
- * left to the algorithms' builders; what a name refers to, to the parser. Each message says what would be right.
+ * The shape of a policy document, for the parser and for the JSON Schema in the package. What numbers have to be to each
+ * other is left to the algorithms' builders; what a name refers to, to the parser. Each message says what would be
+ * right.
  *
  * @module
  */
 
 import * as v from 'valibot';
-import { DURATION_FORMS, readDuration } from '../time.ts';
-import { FIELD_FORM, isField, isName, NAME, NAME_FORM } from './name.ts';
+import { FIELD_FORM } from './name.ts';
+import {
+  customAlgorithmName,
+  duration,
+  field,
+  groupName,
+  name,
+  quota,
+  reference,
+  route,
+  status,
+  units,
+  unitsForm,
+} from './scalars.ts';
 import { type DenialReason, isKeyedByReason } from './template.ts';
 
-const text = (form: string) => v.string(form);
-const name = v.pipe(v.string(NAME_FORM), v.regex(NAME, NAME_FORM), v.check(isName, NAME_FORM));
-const field = v.pipe(v.string(FIELD_FORM), v.check(isField, FIELD_FORM));
-const UNITS = `an integer from 0 to ${Number.MAX_SAFE_INTEGER}`;
-const units = v.pipe(v.number(UNITS), v.safeInteger(UNITS), v.minValue(0, UNITS));
-const quota = v.union([units, v.literal('custom')], `${UNITS}, or "custom"`);
-const duration = v.pipe(
-  v.union([v.number(), v.string()], DURATION_FORMS),
-  v.check((value) => readDuration(value) !== undefined, DURATION_FORMS),
-);
+export { customAlgorithmName };
+
+const described = <const S extends v.GenericSchema>(schema: S, text: string) =>
+  v.pipe(schema, v.description(text));
+const isUnique = v.metadata<string[], { uniqueItems: true }>({ uniqueItems: true });
+
+const MOST_FIELDS = 8;
+const PER_FORM = `${FIELD_FORM}; or a list of 1 to ${MOST_FIELDS} of them`;
 const per = v.union(
-  [field, v.pipe(v.array(field), v.minLength(1), v.maxLength(8))],
-  `${FIELD_FORM}; or a list of one to eight of them`,
+  [field, v.pipe(v.array(field), v.minLength(1, PER_FORM), v.maxLength(MOST_FIELDS, PER_FORM), isUnique)],
+  PER_FORM,
 );
-const json = v.custom<unknown>((value) => value !== undefined, 'a JSON value');
+/** Any JSON; what is none, too deep or too large is found by the walk over the document. */
+const json = v.unknown();
 
 const limitEntries = {
-  quota: v.optional(quota),
-  per: v.optional(per),
-  missing: v.optional(v.picklist(['error', 'shared', 'deny'], '"error", "shared" or "deny"')),
+  quota: v.optional(
+    described(quota, 'Units granted per window; "custom": an override or the descriptor brings the quota.'),
+  ),
+  per: v.optional(described(per, 'Whose budget it is: a descriptor field, or several; absent: one for all.')),
+  missing: v.optional(
+    described(
+      v.picklist(['error', 'shared', 'deny']),
+      'A request without the field is an error (default), shares one budget with its like, or is denied.',
+    ),
+  ),
 };
-const rateEntries = { ...limitEntries, window: duration, unit: v.optional(name) };
-const burst = v.optional(units);
+const rateEntries = {
+  ...limitEntries,
+  window: described(duration, 'The period the quota covers: milliseconds, or text such as "1m".'),
+  unit: v.optional(v.pipe(name, v.description('What is counted; default "requests".'))),
+};
+const burst = v.optional(
+  described(units(1), 'Units that can be saved up and spent at once; default: the quota.'),
+);
 
 const fixedWindow = v.strictObject({
   algorithm: v.literal('fixed-window'),
   ...rateEntries,
-  anchor: v.optional(v.picklist(['first-use', 'epoch'], '"first-use" or "epoch"')),
+  anchor: v.optional(
+    described(
+      v.picklist(['first-use', 'epoch']),
+      'Windows begin with the first charge (default), or at multiples of their length.',
+    ),
+  ),
 });
 const slidingWindow = v.strictObject({ algorithm: v.literal('sliding-window'), ...rateEntries });
 const tokenBucket = v.strictObject({ algorithm: v.literal('token-bucket'), ...rateEntries, burst });
 const concurrency = v.strictObject({
   algorithm: v.literal('concurrency'),
   ...limitEntries,
-  lease: v.optional(duration),
+  lease: v.optional(described(duration, 'How long a permit may be held; default: for ever.')),
 });
 const customLimit = (algorithm: v.GenericSchema<string>) =>
   v.strictObject({
     algorithm,
     ...rateEntries,
     burst,
-    options: v.record(v.string(), json, 'an object of settings'),
+    options: v.record(v.string(), json, 'an object of settings, empty for none'),
   });
 
-const STATUS = 'an HTTP status from 400 to 599';
-const status = v.pipe(v.number(STATUS), v.integer(STATUS), v.minValue(400, STATUS), v.maxValue(599, STATUS));
-const template = v.strictObject({
-  status: v.optional(status),
-  body: v.optional(json),
-  format: v.optional(v.literal('problem+json', '"problem+json"')),
-});
-const reasons = [
-  'quota',
-  'concurrency',
-  'never',
-  'blocked',
-  'missing',
-  'unmatched',
-  'capacity',
-  'queue-full',
-  'queue-timeout',
-  'store-failure',
-] as const satisfies readonly DenialReason[];
-const keyedTemplates = v.strictObject(v.entriesFromList(reasons, v.optional(template)));
+const template = v.pipe(
+  v.strictObject(
+    {
+      status: v.optional(described(status, 'HTTP status, 400 to 599.')),
+      body: v.optional(
+        described(
+          json,
+          'JSON, or plain text if it is a string. {retryAfter}, {limit}, {quota} and {resetAt} are filled in.',
+        ),
+      ),
+      format: v.optional(v.literal('problem+json', '"problem+json"')),
+    },
+    'a template: { status, body }',
+  ),
+  v.metadata({ not: { required: ['body', 'format'] } }),
+);
+const IS_REASON: { readonly [R in DenialReason]: true } = {
+  quota: true,
+  concurrency: true,
+  never: true,
+  blocked: true,
+  missing: true,
+  unmatched: true,
+  capacity: true,
+  'queue-full': true,
+  'queue-timeout': true,
+  'store-failure': true,
+};
+
+/** Reasons that a template can be for. */
+export const REASONS: readonly DenialReason[] = Object.keys(IS_REASON) as DenialReason[];
+
+const keyedTemplates = v.pipe(
+  v.strictObject(v.entriesFromList(REASONS, v.optional(template))),
+  v.metadata({ minProperties: 1 }),
+);
+const anyDenial = v.pipe(
+  v.union([template, keyedTemplates]),
+  v.description('What denied requests are told: one template, or one for each reason.'),
+);
 const denial = v.lazy((input) => {
-  if (typeof input !== 'object' || input === null) return v.union([template, keyedTemplates], 'a template');
-  return isKeyedByReason(input) ? keyedTemplates : template;
+  if (input === undefined) return anyDenial;
+  return isMeantByReason(input) ? keyedTemplates : template;
 });
 
-const group = v.strictObject({
-  match: v.optional(v.array(text('a pattern such as "GET /v1/**"'), 'a list of patterns')),
-  limits: v.array(text('the name of a limit'), 'a list of limits, empty for none'),
-  denial: v.optional(denial),
-  queue: v.optional(v.strictObject({ size: units, timeout: v.optional(duration) })),
-  leave: v.optional(v.record(v.string(), units, 'permits by limit')),
-});
+/** What `denial` is judged as; for a right one the same as {@link isKeyedByReason}. */
+function isMeantByReason(input: unknown): boolean {
+  if (typeof input !== 'object' || input === null || !isKeyedByReason(input)) return false;
+  return Object.entries(input).some(
+    ([key, value]) => Object.hasOwn(IS_REASON, key) || (typeof value === 'object' && value !== null),
+  );
+}
+
+const group = v.strictObject(
+  {
+    match: v.optional(
+      v.pipe(
+        v.array(route, 'a list of patterns'),
+        v.description('Requests of the group; absent: the descriptor names the group.'),
+        isUnique,
+      ),
+    ),
+    limits: v.pipe(
+      v.array(reference('the name of a limit'), 'a list of limits, empty for none'),
+      v.description('Limits that apply, in the order they are reported.'),
+      isUnique,
+    ),
+    denial: v.optional(denial),
+    queue: v.optional(
+      v.strictObject(
+        {
+          size: described(units(0), 'Waiters it takes.'),
+          timeout: v.optional(described(duration, 'How long one waits at most.')),
+        },
+        'an object: { size, timeout }',
+      ),
+    ),
+    leave: v.optional(
+      described(
+        v.record(reference('the name of a limit'), units(0), 'permits by limit'),
+        'Permits of a concurrency limit that are not for this group.',
+      ),
+    ),
+  },
+  'a group: an object with a list of limits',
+);
 
 const grant = v.union(
-  [quota, v.strictObject({ quota: units, burst })],
-  'an integer from 0, "custom", or { quota, burst }',
+  [quota, v.strictObject({ quota: units(0), burst })],
+  `${unitsForm(0)}, "custom", or { quota, burst }`,
 );
-const override = v.strictObject({
-  limit: text('the name of a limit'),
-  where: v.record(field, text('a string to compare with'), 'descriptor fields and their values'),
-  quota: units,
-  burst,
-});
+const tier = v.record(reference('the name of a limit'), grant, 'grants by limit');
 
-/** Any algorithm that is not built in, for readers that do not know which ones a program brings. */
-export const customAlgorithmName: v.GenericSchema<string> = name;
+const WHERE_FORM = `1 to ${MOST_FIELDS} descriptor fields and their values; a quota for everybody belongs to the limit`;
+const override = v.strictObject(
+  {
+    limit: reference('the name of a limit'),
+    where: v.pipe(
+      v.record(field, v.pipe(v.string('a string'), v.minLength(1, 'a non-empty string')), WHERE_FORM),
+      v.minEntries(1, WHERE_FORM),
+      v.maxEntries(MOST_FIELDS, WHERE_FORM),
+      v.description('Descriptor fields and the values they have to have.'),
+    ),
+    quota: units(0),
+    burst,
+  },
+  'an override: { limit, where, quota }',
+);
+
+/** The schema of the custom algorithms that a program brings. */
+export const algorithmsSchema: v.GenericSchema = v.record(
+  name,
+  v.function('a function that makes a plan'),
+  'builders of plans by name',
+);
 
 /**
  * The schema of a policy.
@@ -107,28 +206,61 @@ export const customAlgorithmName: v.GenericSchema<string> = name;
  * @param algorithms - schemas of the names of custom algorithms
  */
 export function policySchema(algorithms: readonly v.GenericSchema<string>[]): v.GenericSchema {
-  const limit = v.variant('algorithm', [
-    fixedWindow,
-    slidingWindow,
-    tokenBucket,
-    concurrency,
-    ...algorithms.map(customLimit),
-  ]);
-  return v.strictObject({
-    $schema: v.optional(v.string()),
-    version: v.literal(1, '1'),
-    limits: v.record(name, limit, 'limits by name'),
-    groups: v.record(name, group, 'groups by name'),
-    tiers: v.optional(v.record(name, v.record(v.string(), grant, 'grants by limit'), 'tiers by name')),
-    defaultTier: v.optional(text('the name of a tier')),
-    overrides: v.optional(v.array(override, 'a list of overrides')),
-    unmatched: text('the name of a group, "allow" or "deny"'),
-    paths: v.optional(
-      v.strictObject({
-        case: v.optional(v.picklist(['sensitive', 'insensitive'], '"sensitive" or "insensitive"')),
-      }),
+  const limit = v.variant(
+    'algorithm',
+    [fixedWindow, slidingWindow, tokenBucket, concurrency, ...algorithms.map(customLimit)],
+    'a limit: an object with an algorithm',
+  );
+  return v.pipe(
+    v.strictObject(
+      {
+        $schema: v.optional(v.string('the address of the JSON Schema')),
+        version: v.literal(1, '1'),
+        limits: v.record(name, limit, 'limits by name'),
+        groups: v.record(groupName, group, 'groups by name'),
+        tiers: v.optional(
+          described(v.record(name, tier, 'tiers by name'), 'What each plan grants, by limit.'),
+        ),
+        defaultTier: v.optional(
+          v.pipe(reference('the name of a tier'), v.description('Tier of a descriptor that names none.')),
+        ),
+        overrides: v.optional(
+          described(
+            v.array(override, 'a list of overrides'),
+            'Other quotas for some; the first that fits decides.',
+          ),
+        ),
+        unmatched: v.pipe(
+          reference('the name of a group, "allow" or "deny"'),
+          v.description('What happens to a request that no pattern matches: a group, "allow" or "deny".'),
+        ),
+        paths: v.optional(
+          v.strictObject(
+            {
+              case: v.optional(
+                described(
+                  v.picklist(['sensitive', 'insensitive']),
+                  'How literal segments compare; default "insensitive".',
+                ),
+              ),
+            },
+            'an object: { case }',
+          ),
+        ),
+        denial: v.optional(denial),
+        headers: v.optional(
+          described(
+            v.array(
+              v.picklist(['x-ratelimit', 'x-ratelimit-delta', 'retry-after', 'draft-11']),
+              'a list such as ["x-ratelimit", "retry-after"]',
+            ),
+            'Response fields that adapters send; default ["x-ratelimit", "retry-after"].',
+          ),
+        ),
+      },
+      'a policy: an object with version, limits, groups and unmatched',
     ),
-    denial: v.optional(denial),
-    headers: v.optional(v.array(v.picklist(['x-ratelimit', 'x-ratelimit-delta', 'retry-after', 'draft-11']))),
-  });
+    v.title('headgate policy'),
+    v.description('Limits, the groups of requests they apply to, and what each tier grants.'),
+  );
 }

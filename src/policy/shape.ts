@@ -1,124 +1,236 @@
 /**
- * Checks a document against its schema and reports everything at once: what valibot finds in the values, and, since
- * valibot stops at the first of them, every unknown, missing and misnamed field.
+ * Checks a document against a valibot schema and finds everything at once. Valibot itself stops at the first unknown or
+ * missing field and at a union none of whose options fit; so lists and objects are walked here, and only the plain
+ * values in them are left to valibot.
  *
  * @module
  */
 
 import * as v from 'valibot';
 import { type Fault, join, show, suggest, unknownFields } from '../errors.ts';
-import { isName, NAME_FORM } from './name.ts';
 
-/** The parts of valibot's schemas that name fields. */
-interface Shape {
-  readonly type: string;
+/** What the walk reads of valibot's schemas. */
+type Shape = {
   readonly message?: unknown;
-  readonly entries?: Readonly<Record<string, Shape>>;
-  readonly wrapped?: Shape;
-  readonly key?: Shape;
-  readonly value?: Shape;
-  readonly item?: Shape;
-  readonly options?: readonly Shape[];
-  readonly literal?: unknown;
-  readonly getter?: (input: unknown) => Shape;
+  readonly pipe?: readonly { readonly kind: string }[];
+} & (
+  | { readonly type: 'optional'; readonly wrapped: Shape }
+  | { readonly type: 'lazy'; readonly getter: (input: unknown) => Shape }
+  | { readonly type: 'union'; readonly options: readonly Shape[] }
+  | VariantShape
+  | { readonly type: 'array'; readonly item: Shape }
+  | RecordShape
+  | ObjectShape
+  | { readonly type: 'picklist'; readonly options: readonly string[] }
+  | { readonly type: 'literal'; readonly literal: unknown }
+  | { readonly type: 'any' | 'unknown' | 'string' | 'number' }
+);
+
+interface VariantShape {
+  readonly type: 'variant';
+  readonly key: string;
+  readonly options: readonly ObjectShape[];
 }
 
-/** All faults of `input` against `schema`. */
-export function shapeFaults(schema: v.GenericSchema, input: unknown): Fault[] {
-  const { issues = [] } = v.safeParse(schema, input);
-  // A field that is missing, unknown or wrongly named is reported by the walk below, with a path and a suggestion.
-  const values = issues.filter(
-    ({ type, path }) => type !== 'strict_object' && path?.at(-1)?.origin !== 'key',
-  );
-  return [...fieldFaults(schema as unknown as Shape, input, ''), ...values.map(faultOf)];
+interface RecordShape {
+  readonly type: 'record';
+  readonly key: Shape;
+  readonly value: Shape;
 }
 
-/** Whether `value` is an object with fields of its own, and no list. */
+interface ObjectShape {
+  readonly type: 'strict_object';
+  readonly entries: Readonly<Record<string, Shape>>;
+}
+
+/** All faults of `input` against `schema`, one by one. A schema of type `unknown` is any JSON, within bounds. */
+export function* shapeFaults(schema: v.GenericSchema, input: unknown, path = ''): Generator<Fault> {
+  yield* faultsOf(schema as unknown as Shape, input, path);
+}
+
+/** Whether `value` is a plain object: no list, and nothing like a `Map` or a `Date`, whose contents are no fields. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return Object.prototype.toString.call(value) === '[object Object]';
 }
 
-function faultOf(issue: v.BaseIssue<unknown>): Fault {
-  const path = (issue.path ?? []).map(({ key }) => String(key)).join('.');
-  const value = issue.input;
-  if (issue.type === 'variant' && typeof value === 'string') {
-    const known = [...(issue.expected ?? '').matchAll(/"([^"]*)"/g)].map(([, name]) => String(name));
-    return {
-      code: 'unknown-algorithm',
-      path,
-      value,
-      message: `unknown algorithm ${show(value)}${suggest(value, known)}`,
-    };
+function* faultsOf(shape: Shape, input: unknown, path: string): Generator<Fault> {
+  switch (shape.type) {
+    case 'optional':
+      if (input !== undefined) yield* faultsOf(shape.wrapped, input, path);
+      break;
+    case 'lazy':
+      yield* faultsOf(shape.getter(input), input, path);
+      break;
+    case 'unknown':
+      yield* jsonFaults(input, path);
+      break;
+    case 'any':
+      break;
+    case 'union': {
+      const fitting = shape.options.find((option) => isContainerFor(option, input));
+      yield* fitting === undefined ? valueFaults(shape, input, path) : faultsOf(fitting, input, path);
+      break;
+    }
+    case 'array':
+      if (Array.isArray(input)) yield* wholeFaults(shape, input, path, itemFaults(shape.item, input, path));
+      else yield misfit(input, path, shape.message ?? 'a list');
+      break;
+    case 'record':
+    case 'variant':
+    case 'strict_object':
+      if (isRecord(input)) yield* wholeFaults(shape, input, path, faultsInside(shape, input, path));
+      else yield misfit(input, path, shape.message ?? 'an object');
+      break;
+    default:
+      yield* valueFaults(shape, input, path);
   }
-  const right = issue.message.startsWith('Invalid') ? inWords(issue.expected ?? '') : issue.message;
+}
+
+function isContainerFor(option: Shape, input: unknown): boolean {
+  return option.type === 'array' ? Array.isArray(input) : option.type === 'strict_object' && isRecord(input);
+}
+
+/** What valibot says about a value itself; what is inside of it has been looked at. */
+function* valueFaults(shape: Shape, input: unknown, path: string): Generator<Fault> {
+  const { issues = [] } = v.safeParse(shape as unknown as v.GenericSchema, input);
+  const issue = issues.find((found) => found.path === undefined);
+  if (issue === undefined) return;
+  if (shape.type !== 'picklist') return yield misfit(input, path, issue.message);
+  const message = `${show(input)} does not fit${suggest(input, shape.options)}`;
+  yield { code: 'bad-value', path, value: input, message };
+}
+
+/** The faults inside of a list or an object; without any, what has to hold for it as a whole, such as its length. */
+function* wholeFaults(shape: Shape, input: unknown, path: string, inside: Iterable<Fault>): Generator<Fault> {
+  let isSound = true;
+  for (const fault of inside) {
+    isSound = false;
+    yield fault;
+  }
+  const hasChecks = shape.pipe?.some(({ kind }) => kind === 'validation');
+  if (isSound && hasChecks) yield* valueFaults(shape, input, path);
+}
+
+function misfit(value: unknown, path: string, right: unknown): Fault {
   return { code: 'bad-value', path, value, message: `${show(value)} does not fit; give ${right}` };
 }
 
-/** What valibot expects, for those schemas that have no message of their own. */
-function inWords(expected: string): string {
-  if (expected === 'Object') return 'an object';
-  return expected === 'Array' ? 'a list' : expected;
+function* itemFaults(item: Shape, input: readonly unknown[], path: string): Generator<Fault> {
+  for (let i = 0; i < input.length; i++) yield* faultsOf(item, input[i], join(path, i));
 }
 
-function fieldFaults(shape: Shape, input: unknown, path: string): Fault[] {
-  switch (shape.type) {
-    case 'optional':
-      return input === undefined || shape.wrapped === undefined
-        ? []
-        : fieldFaults(shape.wrapped, input, path);
-    case 'lazy':
-      return shape.getter === undefined ? [] : fieldFaults(shape.getter(input), input, path);
-    case 'union':
-    case 'variant':
-      return (shape.options ?? [])
-        .filter((option) => fits(option, input))
-        .slice(0, 1)
-        .flatMap((option) => fieldFaults(option, input, path));
-    case 'array':
-      return Array.isArray(input)
-        ? input.flatMap((item, i) => fieldFaults(shape.item ?? { type: 'any' }, item, join(path, i)))
-        : [];
-    case 'record':
-      return listGiven(input, path) ?? (isRecord(input) ? recordFaults(shape, input, path) : []);
-    case 'strict_object':
-      return (
-        listGiven(input, path) ?? (isRecord(input) ? objectFaults(shape.entries ?? {}, input, path) : [])
-      );
-    default:
-      return [];
+function faultsInside(
+  shape: RecordShape | VariantShape | ObjectShape,
+  input: Record<string, unknown>,
+  path: string,
+): Generator<Fault> {
+  if (shape.type === 'record') return recordFaults(shape, input, path);
+  if (shape.type === 'variant') return variantFaults(shape, input, path);
+  return fieldFaults(shape.entries, input, path);
+}
+
+function* recordFaults(shape: RecordShape, input: Record<string, unknown>, path: string): Generator<Fault> {
+  for (const key of Object.keys(input)) {
+    const within = join(path, key);
+    for (const fault of valueFaults(shape.key, key, within)) yield { ...fault, code: 'bad-name' };
+    yield* faultsOf(shape.value, input[key], within);
   }
 }
 
-function fits(option: Shape, input: unknown): boolean {
-  const discriminator = option.entries?.algorithm;
-  if (discriminator === undefined) return option.entries !== undefined && isRecord(input);
-  return isRecord(input) && input.algorithm === discriminator.literal;
-}
-
-function listGiven(input: unknown, path: string): Fault[] | undefined {
-  if (!Array.isArray(input)) return undefined;
-  return [{ code: 'bad-value', path, value: input, message: `${show(input)} does not fit; give an object` }];
-}
-
-function recordFaults(shape: Shape, input: Record<string, unknown>, path: string): Fault[] {
-  return Object.entries(input).flatMap(([key, value]) => {
-    const within = join(path, key);
-    if (shape.key?.message === NAME_FORM && !isName(key)) {
-      return [{ code: 'bad-name', path: within, value: key, message: `${show(key)} is not ${NAME_FORM}` }];
+function* fieldFaults(
+  entries: ObjectShape['entries'],
+  input: Record<string, unknown>,
+  path: string,
+): Generator<Fault> {
+  const known = Object.keys(entries);
+  const meant = new Set<string | undefined>();
+  for (const field of Object.keys(input).filter((name) => !Object.hasOwn(entries, name))) {
+    for (const fault of unknownFields({ [field]: input[field] }, known, path)) {
+      meant.add(wordMeant(fault.message));
+      yield fault;
     }
-    return fieldFaults(shape.value ?? { type: 'any' }, value, within);
-  });
+  }
+  for (const [field, entry] of Object.entries(entries)) {
+    const within = join(path, field);
+    if (Object.hasOwn(input, field) && input[field] !== undefined) {
+      yield* faultsOf(entry, input[field], within);
+    } else if (entry.type !== 'optional' && !meant.has(field)) {
+      const right = entry.message === undefined ? '' : `; give ${entry.message}`;
+      const message = `${show(field)} is missing${right}`;
+      yield { code: 'missing-field', path: within, value: undefined, message };
+    }
+  }
 }
 
-function objectFaults(entries: Record<string, Shape>, input: Record<string, unknown>, path: string): Fault[] {
-  const present = Object.entries(entries).flatMap(([field, entry]) => {
-    if (Object.hasOwn(input, field)) return fieldFaults(entry, input[field], join(path, field));
-    return entry.type === 'optional' ? [] : [missingFault(entry, join(path, field), field)];
-  });
-  return [...unknownFields(input, Object.keys(entries), path), ...present];
+/** The word that an error message takes another one for, if it does; see {@link suggest}. */
+export function wordMeant(message: string): string | undefined {
+  return /; did you mean "([^"]*)"\?$/.exec(message)?.[1];
 }
 
-function missingFault(entry: Shape, path: string, field: string): Fault {
-  const right = typeof entry.message === 'string' ? `; give ${entry.message}` : '';
-  return { code: 'missing-field', path, value: undefined, message: `${show(field)} is missing${right}` };
+/** Where no option is named rightly, the other fields are judged by the option that was meant, or by all together. */
+function* variantFaults(shape: VariantShape, input: Record<string, unknown>, path: string): Generator<Fault> {
+  const { key, options } = shape;
+  const given = Object.hasOwn(input, key) ? input[key] : undefined;
+  const names = options.map(({ entries }) => literalOf(entries[key]));
+  const named = options.find((_option, i) => names[i] === given);
+  if (named !== undefined) return yield* fieldFaults(named.entries, input, path);
+  const suggestion = suggest(given, names);
+  const meant = options.find((_option, i) => names[i] === wordMeant(suggestion));
+  if (given !== undefined) {
+    const hint = meant === undefined ? ' (your own go into createEngine\'s "algorithms")' : '';
+    const message = `unknown ${key} ${show(given)}${suggestion}${hint}`;
+    yield { code: `unknown-${key}`, path: join(path, key), value: given, message };
+  }
+  const entries = meant?.entries ?? entriesOfAny(options);
+  const discriminator: Shape = { type: 'any', message: `one of ${names.join(', ')}` };
+  yield* fieldFaults({ ...entries, [key]: discriminator }, input, path);
+}
+
+function literalOf(shape: Shape | undefined): string {
+  return shape?.type === 'literal' ? String(shape.literal) : '';
+}
+
+function entriesOfAny(options: readonly ObjectShape[]): Record<string, Shape> {
+  const entries = options.flatMap((option) => Object.entries(option.entries));
+  const merged = Object.fromEntries(entries.map(([field, entry]) => [field, optional(entry)]));
+  // An algorithm that nobody brought may have settings of its own.
+  return { ...merged, options: optional({ type: 'any' }) };
+}
+
+function optional(shape: Shape): Shape {
+  return shape.type === 'optional' ? shape : { type: 'optional', wrapped: shape };
+}
+
+/** How deep JSON nests at most; templates are looked through no deeper. */
+const MAX_JSON_DEPTH = 32;
+
+/** How much JSON one field may hold: values, and characters of texts and names. */
+const MOST_JSON = 100_000;
+
+/** The first thing in a value that JSON cannot say, or that makes it too deep or too large to be looked through. */
+function* jsonFaults(value: unknown, path: string): Generator<Fault> {
+  const fault = jsonFault(value, path, { room: MOST_JSON }, 0);
+  if (fault !== undefined) yield fault;
+}
+
+function jsonFault(value: unknown, path: string, left: { room: number }, depth: number): Fault | undefined {
+  left.room -= typeof value === 'string' ? value.length + 1 : 1;
+  if (left.room < 0) {
+    const message = `more than ${MOST_JSON} values and characters in one field; that is too much for a policy`;
+    return { code: 'too-large', path, value, message };
+  }
+  if (typeof value !== 'object' || value === null) {
+    const isJson = value === null || ['string', 'boolean'].includes(typeof value) || Number.isFinite(value);
+    return isJson ? undefined : misfit(value, path, 'a JSON value');
+  }
+  if (depth === MAX_JSON_DEPTH) {
+    const message = `lists and objects nest at most ${MAX_JSON_DEPTH} deep`;
+    return { code: 'too-deep', path, value, message };
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    if (!Array.isArray(value)) left.room -= key.length;
+    const found = jsonFault(inner, join(path, key), left, depth + 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
