@@ -15,7 +15,7 @@ import { parsePattern } from './pattern.ts';
 import { type Algorithms, isConcurrency, type RateDocument } from './plans.ts';
 
 /** One rate limit of a policy. */
-export interface CompiledLimit {
+interface CompiledLimit {
   readonly name: string;
   readonly missing: 'error' | 'shared' | 'deny';
   readonly grants: Grants;

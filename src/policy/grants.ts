@@ -74,7 +74,7 @@ export class Grants {
     let first: Ranked | undefined;
     for (const overrides of this.#overrides) {
       const found = overrides.find(descriptor, params);
-      if (found !== undefined && (first === undefined || found.rank > first.rank)) first = found;
+      if (found !== undefined && (first === undefined || found.rank < first.rank)) first = found;
     }
     return first?.granted;
   }

@@ -66,7 +66,7 @@ export const route: v.GenericSchema<string> = v.pipe(
 );
 
 /** An integer in a range. */
-export function integer(least: number, most: number, form: string): v.GenericSchema<number> {
+function integer(least: number, most: number, form: string): v.GenericSchema<number> {
   return v.pipe(v.number(form), v.integer(form), v.minValue(least, form), v.maxValue(most, form));
 }
 

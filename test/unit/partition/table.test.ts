@@ -134,6 +134,17 @@ describe('a partition table', () => {
     ]);
   });
 
+  it('should join each limit of a row into its own cells', () => {
+    const plans = PLANS.map(([, plan]) => plan);
+    const limits = new Limits(plans, 1);
+    limits.spend('a', 0, 1, 2, 3, 4);
+    limits.spend('b', 0, 4, 3, 2, 1);
+    expect(limits.left('c', 0)).toEqual([9, 8, 7, 6]);
+    limits.spend('c', 0, 0, 0, 0, 0);
+    expect(limits.left('c', 0)).toEqual([9, 8, 7, 6]);
+    expect(limits.left('d', 0)).toEqual([6, 7, 7, 6]);
+  });
+
   it('should join only those limits of a row that still matter', () => {
     const short = fixedWindow({ quota: 10, window: 10 });
     const limits = new Limits([short, FIXED], 1);

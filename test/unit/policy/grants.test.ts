@@ -18,6 +18,7 @@ const POLICY: PolicyDocument = parsePolicy({
     gold: { own: { quota: 20, burst: 7 }, tiered: 2 },
     custom: { own: 'custom', tiered: 'custom' },
     silent: { tiered: 3 },
+    vague: { own: { quota: 30, burst: undefined }, tiered: { quota: 3, burst: undefined } },
   },
   overrides: [
     { limit: 'own', where: { account: 'a', region: 'eu' }, quota: 41, burst: 9 },

@@ -126,6 +126,8 @@ describe('references', () => {
           { limit: 'reads', where: { a: 'x', b: 'y' }, quota: 1 },
           { limit: 'reads', where: { a: 'x1:b1:y' }, quota: 1 },
           { limit: 'reads', where: { a: 'y', b: 'x' }, quota: 1 },
+          { limit: 'reads', where: { a: 'bc' }, quota: 1 },
+          { limit: 'reads', where: { ab: 'c' }, quota: 1 },
         ],
       }),
       {},
