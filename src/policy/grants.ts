@@ -42,7 +42,8 @@ export class Grants {
 
   /** Some plan of this limit: its algorithm and window are right, its quota and burst mean nothing. */
   get shape(): Plan {
-    return this.#plan({ quota: 1 });
+    const [granted] = [this.#own, ...this.#byTier.values()].filter((each) => each !== undefined);
+    return granted?.plan ?? this.#plan({ quota: 0 });
   }
 
   /**

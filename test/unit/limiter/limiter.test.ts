@@ -169,6 +169,16 @@ describe('peeking', () => {
     },
   );
 
+  it.each(PLANS)('should put nothing right of %s, even if the clock was set back', (_name, plan) => {
+    const limiter = createLimiter(plan);
+    limiter.check('key', { now: 1_000_000, cost: 3 });
+    expect(limiter.peek('key', { now: 5000 })).toMatchObject({ allowed: false, remaining: 0 });
+    expect(limiter.peek('key', { now: 1_000_000 })).toMatchObject({ allowed: false, remaining: 0 });
+    // A check does: the key is full as of then, and what lay ahead is gone.
+    expect(limiter.check('key', { now: 5000 }).allowed).toBe(false);
+    expect(limiter.peek('key', { now: 1_000_000 }).allowed).toBe(true);
+  });
+
   it('should make no row, and not count', () => {
     const limiter = createLimiter(fixed);
     limiter.peek('key');

@@ -43,6 +43,11 @@ describe('a compiled policy', () => {
     return { unit: slot?.unit, offset: slot?.offset };
   };
 
+  it('should take a burst that only its own large quota allows', () => {
+    const limits = { bulk: { algorithm: 'token-bucket', quota: 1e6, window: '1d', burst: 5e9 } };
+    expect(() => compile({ version: 1, limits, groups: {}, unmatched: 'allow' })).not.toThrow();
+  });
+
   it('should keep limits of the same fields in one row, whatever the order of the fields', () => {
     expect([...compiled.partitions.keys()]).toEqual([['apiKey'], ['apiKey', 'ip'], []].map(partitionId));
     expect([...compiled.partitions.values()].map(({ name }) => name)).toEqual([
