@@ -38,7 +38,12 @@ export abstract class HeadgateError extends Error implements Fault {
 }
 
 /** Names of the errors, as their `name` property holds them. */
-export type HeadgateErrorName = 'PolicyError' | 'DescriptorError' | 'CostError';
+export type HeadgateErrorName =
+  | 'PolicyError'
+  | 'DescriptorError'
+  | 'CostError'
+  | 'DeniedError'
+  | 'LeaseError';
 
 /** How many faults a {@link PolicyError} lists at most; a document with more says how many were left out. */
 const MAX_FAULTS = 100;
@@ -74,12 +79,6 @@ export class CostError extends HeadgateError {
   override readonly name = 'CostError';
 }
 
-interface ErrorsByName {
-  PolicyError: PolicyError;
-  DescriptorError: DescriptorError;
-  CostError: CostError;
-}
-
 /**
  * Whether `error` was thrown by headgate, also by another copy of it or in another realm.
  *
@@ -87,10 +86,11 @@ interface ErrorsByName {
  */
 export function isHeadgateError(error: unknown): error is HeadgateError;
 /** @param name - ask for one kind only */
+export function isHeadgateError(error: unknown, name: 'PolicyError'): error is PolicyError;
 export function isHeadgateError<N extends HeadgateErrorName>(
   error: unknown,
   name: N,
-): error is ErrorsByName[N];
+): error is HeadgateError & { readonly name: N };
 export function isHeadgateError(error: unknown, name?: HeadgateErrorName): boolean {
   return (
     typeof error === 'object' &&

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Admission } from '../concurrency/admission.ts';
 import type { Engine } from '../engine/engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
@@ -23,8 +24,9 @@ export interface FetchOptions<P extends PolicyDocument, Rest extends readonly un
 }
 
 /**
- * Wraps a handler: an allowed request reaches it, and its response gets the policy's rate-limit fields; a denied one is
- * answered by the policy's denial.
+ * Wraps a handler: an admitted request reaches it, perhaps after waiting in its group's queue, and its response gets the
+ * policy's rate-limit fields; a denied one is answered by the policy's denial. Permits are held until the body has been
+ * read to its end, cancelled, or has failed.
  *
  * @param handler - further arguments, such as `env` and `ctx` in a Worker, are passed through
  *
@@ -40,16 +42,52 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   const { identify, countWhen } = options;
   return async (request, ...rest) => {
-    const { method, url: path } = request;
-    const decision = engine.check({ method, path, ...(await identify(request, ...rest)) });
-    if (!decision.allowed) {
-      const { status, headers, body } = denialResponse(decision, engine.policy);
+    const { method, url: path, signal } = request;
+    const descriptor = { method, path, ...(await identify(request, ...rest)) };
+    const admission = await engine.acquire(descriptor, { signal });
+    if (!admission.allowed) {
+      const { status, headers, body } = denialResponse(admission, engine.policy);
       return new Response(method === 'HEAD' ? null : body, { status, headers });
     }
-    const response = await handler(request, ...rest);
-    if (countWhen !== undefined && !countWhen(response)) engine.refund(decision);
-    return withFields(response, rateLimitHeaders(decision, engine.policy));
+    try {
+      const response = await handler(request, ...rest);
+      if (countWhen !== undefined && !countWhen(response)) engine.refund(admission);
+      return withFields(holding(response, admission), rateLimitHeaders(admission, engine.policy));
+    } catch (error) {
+      admission.release();
+      throw error;
+    }
   };
+}
+
+/** Gives the permits back when the body has been read, cancelled or has failed; at once if there is none. */
+function holding(response: Response, admission: Admission): Response {
+  const { body } = response;
+  if (body === null || admission.fence === undefined) {
+    admission.release();
+    return response;
+  }
+  const reader = body.getReader();
+  const held = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read().catch((error: unknown) => {
+          admission.release();
+          throw error;
+        });
+        if (!done) return controller.enqueue(value);
+        admission.release();
+        controller.close();
+      },
+      cancel(reason) {
+        admission.release();
+        return reader.cancel(reason);
+      },
+    },
+    // Nothing is read ahead of whoever reads the response.
+    { highWaterMark: 0 },
+  );
+  return new Response(held, response);
 }
 
 /** Appends fields to a response, copying it only if its own are immutable. */

@@ -28,8 +28,8 @@ export interface TableStats {
   readonly blocks: number;
 }
 
-/** Row 0 is never written: what a key without a row is asked against while there is no remnant. */
-const FRESH = 0;
+/** Where the cells begin that are never written: what a key without a row is asked against while there is no remnant. */
+export const FRESH = 0;
 const FIRST_ROWS = 16;
 
 /**
