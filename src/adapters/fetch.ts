@@ -1,6 +1,5 @@
 /**
- * headgate around a `fetch` handler: Workers, Deno, Bun, Vercel, Next route handlers, Hono, or anything else that turns
- * a `Request` into a `Response`.
+ * headgate around a `fetch` handler: Workers, Deno, Bun, Vercel, Next, Hono, or whatever answers a `Request`.
  *
  * @module
  */
@@ -15,8 +14,8 @@ import type { PolicyDocument } from '../policy/document.ts';
 /** Options of {@link headgate}. */
 export interface FetchOptions<P extends PolicyDocument, Rest extends readonly unknown[]> {
   /**
-   * Who asks: partition fields, tier, cost, and the group if it is known. Method and path are added where they are not
-   * given. What it throws reaches the caller of the handler.
+   * Who asks: partition fields, tier, cost, and the group if it is known. Method and path are added where they are
+   * missing. What it throws reaches the caller of the handler.
    */
   readonly identify: (request: Request, ...rest: Rest) => Descriptor<P> | Promise<Descriptor<P>>;
   /** Whether a response counts; if not, its charge is given back. Default: all count. */
@@ -25,8 +24,7 @@ export interface FetchOptions<P extends PolicyDocument, Rest extends readonly un
 
 /**
  * Wraps a handler: an admitted request reaches it, perhaps after waiting in its group's queue, and its response gets the
- * policy's rate-limit fields; a denied one is answered by the policy's denial. Permits are held until the body has been
- * read to its end, cancelled, or has failed.
+ * rate-limit fields; a denied one gets the policy's denial. Permits are held until the body is read, cancelled or fails.
  *
  * @param handler - further arguments, such as `env` and `ctx` in a Worker, are passed through
  *
@@ -52,7 +50,8 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
     try {
       const response = await handler(request, ...rest);
       if (countWhen !== undefined && !countWhen(response)) engine.refund(admission);
-      return withFields(holding(response, admission), rateLimitHeaders(admission, engine.policy));
+      const held = holding(response, admission, method);
+      return withFields(held, rateLimitHeaders(admission, engine.policy));
     } catch (error) {
       admission.release();
       throw error;
@@ -60,34 +59,32 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
   };
 }
 
-/** Gives the permits back when the body has been read, cancelled or has failed; at once if there is none. */
-function holding(response: Response, admission: Admission): Response {
+/** Gives the permits back when the body has been read, cancelled or has failed; at once if none is sent. */
+function holding(response: Response, admission: Admission, method: string): Response {
   const { body } = response;
-  if (body === null || admission.fence === undefined) {
+  if (body === null || method === 'HEAD' || admission.fence === undefined) {
     admission.release();
     return response;
   }
   const reader = body.getReader();
-  const held = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await reader.read().catch((error: unknown) => {
-          admission.release();
-          throw error;
-        });
+  const source = {
+    async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+      try {
+        const { done, value } = await reader.read();
         if (!done) return controller.enqueue(value);
-        admission.release();
         controller.close();
-      },
-      cancel(reason) {
-        admission.release();
-        return reader.cancel(reason);
-      },
+      } catch (error) {
+        controller.error(error);
+      }
+      admission.release();
     },
-    // Nothing is read ahead of whoever reads the response.
-    { highWaterMark: 0 },
-  );
-  return new Response(held, response);
+    cancel(reason: unknown): Promise<void> {
+      admission.release();
+      return reader.cancel(reason);
+    },
+  };
+  // Nothing is read ahead of whoever reads the response.
+  return new Response(new ReadableStream(source, { highWaterMark: 0 }), response);
 }
 
 /** Appends fields to a response, copying it only if its own are immutable. */

@@ -48,7 +48,7 @@ export class LeaseError extends HeadgateError {
 /** What an admission gives its permits back to. */
 export interface Office {
   readonly clock: Clock;
-  readonly room: Pick<Room<Attempt>, 'leases' | 'watch' | 'watchLeases'>;
+  readonly room: Pick<Room<Attempt>, 'leases' | 'watch' | 'watchLeases' | 'servePaced'>;
 }
 
 /** A decision with the permits it holds. */
@@ -86,14 +86,17 @@ export class AdmissionAnswer extends Answer implements Admission {
     this.#isSettled = true;
     const now = this.#now();
     for (const [i, charge] of this.takeCharges().entries()) charge.settle(costs[i] ?? charge.cost, now);
+    this.#office.room.servePaced(now);
     return true;
   }
 
   cancel(): boolean {
     const isUntouched = this.#isOpen && !this.#isSettled;
-    if (isUntouched) for (const charge of this.takeCharges()) charge.refund(this.#now());
+    const now = this.#now();
+    if (isUntouched) for (const charge of this.takeCharges()) charge.refund(now);
     this.#isSettled = true;
     this.release();
+    this.#office.room.servePaced(now);
     return isUntouched;
   }
 
@@ -111,9 +114,10 @@ export class AdmissionAnswer extends Answer implements Admission {
     return at === Number.POSITIVE_INFINITY ? undefined : at;
   }
 
-  /** Has `onEnd` called when the lease ends, however; not if there is none. */
+  /** Has `onEnd` called when the lease ends, however; at once if it has, or if there is none. */
   whenEnded(onEnd: () => void): void {
-    if (this.#lease !== undefined) this.#lease.onEnd = onEnd;
+    if (this.#lease?.isHeld) this.#lease.onEnd = onEnd;
+    else onEnd();
   }
 
   [Symbol.dispose](): void {

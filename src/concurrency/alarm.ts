@@ -9,12 +9,15 @@ export interface Ringing extends Timed {
 /** One timer for any number of instants, armed for the earliest of them and only while there is one. */
 export class Alarm {
   readonly #clock: Clock;
+  readonly #onRung: (now: Millis) => void;
   readonly #due = new Heap<Ringing>();
   #armedFor: Millis = Number.POSITIVE_INFINITY;
   #disarm: (() => void) | undefined;
 
-  constructor(clock: Clock) {
+  /** @param onRung - called when everything that was due at an instant has rung */
+  constructor(clock: Clock, onRung: (now: Millis) => void = () => undefined) {
     this.#clock = clock;
+    this.#onRung = onRung;
   }
 
   /** Instants that are waited for. */
@@ -55,11 +58,12 @@ export class Alarm {
   #ring(): void {
     this.#armedFor = Number.POSITIVE_INFINITY;
     this.#disarm = undefined;
-    const now = this.#clock.now();
+    const now = Math.floor(this.#clock.now());
     for (let item = this.#due.earliest; item !== undefined && item.at <= now; item = this.#due.earliest) {
       this.#due.remove(item);
       item.ring(now);
     }
+    this.#onRung(now);
     this.#arm();
   }
 }

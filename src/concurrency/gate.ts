@@ -19,6 +19,7 @@ import {
   toInstant,
   wakeByTimer,
 } from '../time.ts';
+import { Aborts } from './aborts.ts';
 import { type Admission, AdmissionAnswer } from './admission.ts';
 import { PermitQuestion } from './permit-question.ts';
 import type { Permits, PermitTable } from './permits.ts';
@@ -67,6 +68,7 @@ export class Gate {
   readonly clock: Clock;
   readonly room: Room<AdmissionAnswer>;
   readonly #owner: object;
+  readonly #aborts = new Aborts();
   #isDisposed = false;
   readonly #rejections = new Map<Waiter<AdmissionAnswer>, (error: unknown) => void>();
 
@@ -99,10 +101,14 @@ export class Gate {
     const now = this.now();
     const admission = this.tryAcquire(apply, now, priority);
     if (admission.allowed || !PASSING.includes(admission.reason)) return admission;
-    // The questions still hold this request: nothing has run since.
+    // A lease that was found expired may have had it aborted.
+    signal?.throwIfAborted();
     const applied = apply();
     const { queue } = applied;
     if (queue === undefined) return admission;
+    // Waiting would keep a key for which there is no room.
+    if (admission.limits.some(({ reason }) => reason === 'capacity'))
+      return this.#deny(applied, now, 'capacity');
     const patience = timeout ?? queue.timeout;
     if (patience === 0) return this.#deny(applied, now, 'queue-timeout');
     const waiting = this.room.line(lineId(applied))?.queue.size ?? 0;
@@ -146,10 +152,14 @@ export class Gate {
     return new Promise((resolve, reject) => {
       let stopPolling: (() => void) | undefined;
       const end = (settle: () => void): void => {
-        signal?.removeEventListener('abort', onAbort);
+        if (signal !== undefined) this.#aborts.remove(signal, onAbort);
         stopPolling?.();
         this.#rejections.delete(waiter);
-        settle();
+        try {
+          settle();
+        } catch (error) {
+          reject(error);
+        }
       };
       const onAbort = (): void => {
         if (this.room.leave(waiter, this.now())) end(() => reject(signal?.reason));
@@ -159,7 +169,10 @@ export class Gate {
         {
           priority,
           deadline,
-          attempt: (now) => this.#admit(apply(), now, false),
+          attempt: (now) => {
+            signal?.throwIfAborted();
+            return this.#admit(apply(), now, false);
+          },
           onGranted: (admission) => end(() => resolve(admission)),
           onTimeout: (now) => end(() => resolve(this.#deny(apply(), now, 'queue-timeout'))),
           onFailed: (error) => end(() => reject(error)),
@@ -167,7 +180,7 @@ export class Gate {
         retryAt,
       );
       this.#rejections.set(waiter, (error) => end(() => reject(error)));
-      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal !== undefined) this.#aborts.add(signal, onAbort);
       const poll = (): void => {
         const now = this.now();
         this.room.serveSelf(waiter, now);

@@ -6,11 +6,17 @@ export interface Timed {
   at: Millis;
   /** Where it is in its heap; -1 in none. Written by the heap. */
   index: number;
+  /** Grows with every entry into the heap. Written by the heap. */
+  turn: number;
 }
 
-/** Things by their instants, earliest first: entering and leaving, from anywhere, take logarithmic time. */
+/**
+ * Things by their instants, earliest first, and by their entries where those are equal. Entering and leaving, from
+ * anywhere, take logarithmic time.
+ */
 export class Heap<T extends Timed> {
   readonly #items: T[] = [];
+  #turns = 0;
 
   get size(): number {
     return this.#items.length;
@@ -21,6 +27,7 @@ export class Heap<T extends Timed> {
   }
 
   add(item: T): void {
+    item.turn = ++this.#turns;
     this.#items.push(item);
     this.#rise(item, this.#items.length - 1);
   }
@@ -43,7 +50,7 @@ export class Heap<T extends Timed> {
     while (index > 0) {
       const up = (index - 1) >> 1;
       const parent = this.#items[up] as T;
-      if (parent.at <= item.at) break;
+      if (isBefore(parent, item)) break;
       this.#put(parent, index);
       index = up;
     }
@@ -55,8 +62,8 @@ export class Heap<T extends Timed> {
     for (;;) {
       const left = this.#items[2 * index + 1];
       const right = this.#items[2 * index + 2];
-      const child = right !== undefined && left !== undefined && right.at < left.at ? right : left;
-      if (child === undefined || child.at >= item.at) break;
+      const child = right !== undefined && left !== undefined && isBefore(right, left) ? right : left;
+      if (child === undefined || isBefore(item, child)) break;
       const down = child.index;
       this.#put(child, index);
       index = down;
@@ -68,4 +75,8 @@ export class Heap<T extends Timed> {
     this.#items[index] = item;
     item.index = index;
   }
+}
+
+function isBefore(a: Timed, b: Timed): boolean {
+  return a.at < b.at || (a.at === b.at && a.turn < b.turn);
 }

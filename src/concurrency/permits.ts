@@ -63,6 +63,7 @@ export class Lease implements Timed {
   /** When it expires; `Infinity`: never. */
   at: Millis;
   index = -1;
+  turn = 0;
   readonly holds: readonly Hold[];
   readonly length: Millis;
   /** Greater than that of every lease granted before. */

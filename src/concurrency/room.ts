@@ -1,4 +1,4 @@
-import type { Clock, Millis } from '../time.ts';
+import { type Clock, type Millis, toInstant } from '../time.ts';
 import { Alarm, type Ringing } from './alarm.ts';
 import { type Lease, Leases, type Permits, type PermitTable } from './permits.ts';
 import { Place, type QueueOrder, WaitQueue } from './wait-queue.ts';
@@ -39,6 +39,7 @@ export interface LineOptions {
 export class Waiter<A extends Attempt> extends Place implements Ringing {
   at: Millis = 0;
   index = -1;
+  turn = 0;
   readonly line: Line<A>;
   readonly wish: Wish<A>;
   readonly #room: Room<A>;
@@ -52,7 +53,7 @@ export class Waiter<A extends Attempt> extends Place implements Ringing {
 
   /** The deadline has come. */
   ring(now: Millis): void {
-    if (this.#room.leave(this, now)) this.wish.onTimeout(now);
+    if (this.#room.giveUp(this, now)) this.wish.onTimeout(now);
   }
 }
 
@@ -60,6 +61,7 @@ export class Waiter<A extends Attempt> extends Place implements Ringing {
 export class Line<A extends Attempt> implements Ringing {
   at: Millis = 0;
   index = -1;
+  turn = 0;
   readonly id: string;
   readonly queue: WaitQueue<Waiter<A>>;
   readonly isPolled: boolean;
@@ -74,8 +76,8 @@ export class Line<A extends Attempt> implements Ringing {
     this.needs = options.needs;
   }
 
-  ring(now: Millis): void {
-    this.#room.serve([this], now);
+  ring(): void {
+    this.#room.isDue(this);
   }
 }
 
@@ -91,6 +93,8 @@ export class Room<A extends Attempt> {
   /** Rings when a lease expires that somebody waits for. */
   readonly #expiry: Ringing;
   readonly #watched = new Set<Lease>();
+  /** Lines whose instant has come, to be served together. */
+  #due: Line<A>[] = [];
   #tickets = 0;
   #waiting = 0;
   /** Lines to be served by the call that is serving already. */
@@ -98,9 +102,9 @@ export class Room<A extends Attempt> {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#alarm = new Alarm(clock);
+    this.#alarm = new Alarm(clock, (now) => this.#serveDue(now));
     this.leases = new Leases((lease) => this.#onReturn(lease));
-    this.#expiry = { at: 0, index: -1, ring: (now) => this.#onExpiry(now) };
+    this.#expiry = { at: 0, index: -1, turn: 0, ring: (now) => this.#onExpiry(now) };
   }
 
   /** Waiters in all lines. */
@@ -112,10 +116,9 @@ export class Room<A extends Attempt> {
     return this.#lines.get(id);
   }
 
-  /** Whether somebody of this priority or a higher one waits in the line. */
+  /** Whether somebody waits in the line whose turn comes before that of a newcomer. */
   isTaken(id: string, priority: number): boolean {
-    const head = this.#lines.get(id)?.queue.head;
-    return head !== undefined && head.priority >= priority;
+    return this.#lines.get(id)?.queue.isBefore(priority) ?? false;
   }
 
   /**
@@ -141,8 +144,19 @@ export class Room<A extends Attempt> {
     const wasHead = line.queue.head === waiter;
     if (!this.#remove(waiter)) return false;
     if (wasHead) this.serve([line], now);
-    this.watchLeases();
     return true;
+  }
+
+  /** Like {@link Room.leave}, when the deadline has come: what is free at that very instant may still be had. */
+  giveUp(waiter: Waiter<A>, now: Millis): boolean {
+    this.leases.expire(now);
+    if (waiter.line.queue.head === waiter) this.serve([waiter.line], now);
+    return this.leave(waiter, now);
+  }
+
+  /** The instant of a line has come. */
+  isDue(line: Line<A>): void {
+    this.#due.push(line);
   }
 
   /** Grants the heads that fit: highest priority first, then the longest waiting, until none does. */
@@ -163,6 +177,15 @@ export class Room<A extends Attempt> {
   /** Serves every line, after what they wait for may have changed. */
   serveAll(now: Millis): void {
     this.serve([...this.#lines.values()], now);
+  }
+
+  /** Serves every line that waits for an instant, after some of a rate has been given back. */
+  servePaced(now: Millis): void {
+    if (this.#waiting > 0)
+      this.serve(
+        [...this.#lines.values()].filter(({ index }) => index !== -1),
+        now,
+      );
   }
 
   /** Grants this waiter's wish if it is first in its line and fits. */
@@ -186,21 +209,23 @@ export class Room<A extends Attempt> {
 
   #serveHead(line: Line<A>, now: Millis): void {
     const waiter = line.queue.head;
+    this.#pending?.delete(line);
     if (waiter === undefined) return;
     let admission: A;
     try {
       admission = waiter.wish.attempt(now);
     } catch (error) {
+      this.#pending?.add(line);
       this.#remove(waiter);
       waiter.wish.onFailed(error);
       return;
     }
     if (admission.allowed) {
+      this.#pending?.add(line);
       this.#remove(waiter);
       waiter.wish.onGranted(admission);
       return;
     }
-    this.#pending?.delete(line);
     if (!line.isPolled) this.#alarm.set(line, admission.retryAt ?? Number.POSITIVE_INFINITY);
   }
 
@@ -213,8 +238,8 @@ export class Room<A extends Attempt> {
   #remove(waiter: Waiter<A>): boolean {
     const { line } = waiter;
     if (!line.queue.leave(waiter)) return false;
-    this.#waiting--;
     this.#alarm.clear(waiter);
+    if (--this.#waiting === 0) this.watchLeases();
     if (line.queue.size > 0) return true;
     this.#alarm.clear(line);
     this.#lines.delete(line.id);
@@ -228,8 +253,14 @@ export class Room<A extends Attempt> {
   #onReturn(lease: Lease): void {
     this.#watched.delete(lease);
     const lines = lease.holds.flatMap(({ permits }) => [...permits.lines] as Line<A>[]);
-    if (lines.length > 0) this.serve(lines, this.#clock.now());
+    if (lines.length > 0) this.serve(lines, toInstant(this.#clock.now()));
     this.watchLeases();
+  }
+
+  #serveDue(now: Millis): void {
+    const lines = this.#due;
+    this.#due = [];
+    if (lines.length > 0) this.serve(lines, now);
   }
 
   #onExpiry(now: Millis): void {

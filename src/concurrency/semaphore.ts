@@ -6,7 +6,7 @@ import { type StateOptions, stateFrom } from '../limiter/state-options.ts';
 import { checkKey, joinKey } from '../partition/key.ts';
 import { PartitionTable } from '../partition/table.ts';
 import { type Duration, type Millis, parseDuration } from '../time.ts';
-import type { Admission, AdmissionAnswer } from './admission.ts';
+import { type Admission, AdmissionAnswer } from './admission.ts';
 import { type AcquireOptions, type Applied, Gate, type QueuePlan, runAdmitted } from './gate.ts';
 import { PermitQuestion } from './permit-question.ts';
 import { PermitTable } from './permits.ts';
@@ -43,7 +43,10 @@ export interface SemaphoreOptions extends Pick<StateOptions, 'maxKeys' | 'clock'
 export interface PermitOptions {
   /** Permits taken: an integer from 0; default 1. */
   readonly permits?: number;
-  /** Makes the attempt repeatable: while a lease with this id is held on the key, it is returned again. */
+  /**
+   * Makes the attempt repeatable: while one with this id waits for the key, a further `acquire` gets the same answer
+   * (its own options do not count) and `tryAcquire` is denied; while its lease is held, both get that.
+   */
   readonly id?: string;
 }
 
@@ -119,8 +122,8 @@ class KeyedSemaphore implements Semaphore {
   readonly #permits: PermitTable;
   readonly #question: PermitQuestion;
   readonly #queue: QueuePlan | undefined;
-  /** Live admissions that were given an id, by key and id. */
-  readonly #byId = new Map<string, Admission>();
+  /** Attempts that were given an id, by key and id, as long as they wait or their lease is held. */
+  readonly #byId = new Map<string, Promise<AdmissionAnswer> | AdmissionAnswer>();
   #quota: number;
 
   constructor(options: SemaphoreOptions) {
@@ -146,17 +149,27 @@ class KeyedSemaphore implements Semaphore {
 
   tryAcquire(key: string, options: PermitOptions = {}): Admission {
     const attempt = this.#attempt(key, options);
-    return (
-      this.#repeated(key, options) ??
-      this.#remember(key, options, this.#gate.tryAcquire(attempt, this.#gate.now()))
-    );
+    const identity = identityOf(key, options);
+    const earlier = this.#earlier(identity);
+    if (earlier instanceof AdmissionAnswer) return earlier;
+    const isAwaited = earlier !== undefined;
+    const apply = isAwaited ? (): Applied => ({ ...attempt(), denied: 'concurrency' }) : attempt;
+    return this.#remember(identity, this.#gate.tryAcquire(apply, this.#gate.now()));
   }
 
   async acquire(key: string, options: PermitOptions & AcquireOptions = {}): Promise<Admission> {
     const attempt = this.#attempt(key, options);
-    return (
-      this.#repeated(key, options) ?? this.#remember(key, options, await this.#gate.acquire(attempt, options))
-    );
+    const identity = identityOf(key, options);
+    const earlier = this.#earlier(identity);
+    if (earlier !== undefined) return earlier;
+    const pending = this.#gate.acquire(attempt, options);
+    if (identity === undefined) return pending;
+    this.#byId.set(identity, pending);
+    try {
+      return this.#remember(identity, await pending);
+    } finally {
+      if (this.#byId.get(identity) === pending) this.#byId.delete(identity);
+    }
   }
 
   async run<T>(
@@ -202,19 +215,22 @@ class KeyedSemaphore implements Semaphore {
     };
   }
 
-  #repeated(key: string, { id }: PermitOptions): Admission | undefined {
-    if (id === undefined) return undefined;
+  #earlier(identity: string | undefined): Promise<AdmissionAnswer> | AdmissionAnswer | undefined {
+    if (identity === undefined) return undefined;
     this.#gate.room.leases.expire(this.#gate.now());
-    return this.#byId.get(joinKey([key, checkKey(id, 'id')]));
+    return this.#byId.get(identity);
   }
 
-  #remember(key: string, { id }: PermitOptions, admission: AdmissionAnswer): Admission {
-    if (id === undefined || !admission.allowed) return admission;
-    const identity = joinKey([key, id]);
+  #remember(identity: string | undefined, admission: AdmissionAnswer): AdmissionAnswer {
+    if (identity === undefined || !admission.allowed) return admission;
     this.#byId.set(identity, admission);
     admission.whenEnded(() => this.#byId.delete(identity));
     return admission;
   }
+}
+
+function identityOf(key: string, { id }: PermitOptions): string | undefined {
+  return id === undefined ? undefined : joinKey([key, checkKey(id, 'id')]);
 }
 
 /** How waiting goes on, with its defaults. */

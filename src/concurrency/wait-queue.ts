@@ -48,6 +48,14 @@ export class WaitQueue<W extends Place> {
     return (this.#order === 'oldest-first' ? level?.oldest : level?.newest) as W | undefined;
   }
 
+  /** Whether somebody is served before a newcomer of this priority. */
+  isBefore(priority: number): boolean {
+    const { head } = this;
+    if (head === undefined || head.priority !== priority)
+      return head !== undefined && head.priority > priority;
+    return this.#order === 'oldest-first';
+  }
+
   enter(place: W): void {
     const level = this.#levelOf(place.priority);
     place.level = level;

@@ -60,21 +60,27 @@ export async function runBatch<P extends PolicyDocument, Item, Result>(
   const { signal, priority, onProgress } = options;
   const quotas = { ...options.descriptor.quotas, ...options.quotas };
   const descriptor: Descriptor<P> = { ...options.descriptor, quotas };
-  const source = iterate(items);
+  const source = new Source(items);
   const total = sizeOf(items);
   const startedAt = engine.clock.now();
   const results: PromiseSettledResult<Result>[] = [];
   const running = new Set<Promise<void>>();
+  /** Ends the wait for the next turn; its reason is thrown unless it is {@link STOPPED}. */
+  const halt = new AbortController();
+  const onAbort = (): void => halt.abort(signal?.reason);
   let started = 0;
   let done = 0;
   let failed = 0;
-  let isStopped = false;
 
   const report = (): void => {
     const elapsedMs = engine.clock.now() - startedAt;
     const etaMs =
       total === undefined || done === 0 ? undefined : Math.ceil((elapsedMs / done) * (total - done));
-    onProgress?.({ done, failed, running: running.size, total, elapsedMs, etaMs });
+    try {
+      onProgress?.({ done, failed, running: running.size, total, elapsedMs, etaMs });
+    } catch (error) {
+      halt.abort(error);
+    }
   };
   const work = async (item: Item, index: number, admission: Admission): Promise<void> => {
     try {
@@ -82,37 +88,42 @@ export async function runBatch<P extends PolicyDocument, Item, Result>(
     } catch (reason) {
       results[index] = { status: 'rejected', reason };
       failed++;
-      if (options.onError === 'stop') isStopped = true;
+      if (options.onError === 'stop') halt.abort(STOPPED);
     } finally {
       done++;
       admission.release();
     }
   };
 
+  if (signal?.aborted) onAbort();
+  else signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    while (!isStopped && started !== total) {
-      const admission = await engine.acquire(descriptor, { signal, priority });
+    while (started !== total) {
+      const admission = await engine.acquire(descriptor, { signal: halt.signal, priority });
       if (!admission.allowed) throw new DeniedError(admission);
-      const next = isStopped ? undefined : await readNext(source, admission);
-      if (next === undefined || next.done === true) {
-        admission.cancel();
-        break;
-      }
+      const next = await source.read(admission, halt.signal);
+      if (next.done === true) break;
       const turn = work(next.value, started++, admission).then(() => {
         running.delete(turn);
         report();
       });
-      turn.catch(() => undefined);
       running.add(turn);
       report();
     }
     await Promise.all(running);
-    return results;
+    halt.signal.throwIfAborted();
+  } catch (error) {
+    if (error !== STOPPED) throw error;
   } finally {
-    await Promise.allSettled(running);
-    await source.return?.();
+    await Promise.all(running);
+    signal?.removeEventListener('abort', onAbort);
+    await source.close();
   }
+  return results;
 }
+
+/** The reason of a batch that stops because a worker has failed. */
+const STOPPED = Symbol('stopped');
 
 /** What {@link estimateBatch} needs to know. */
 export interface BatchEstimate {
@@ -141,20 +152,54 @@ function from(least: number, value: number, path: string): number {
   throw new DescriptorError({ code: 'bad-value', path, value, message });
 }
 
-/** The next item; if the source throws, the admission that was meant for it is given back. */
-async function readNext<Item>(source: Source<Item>, admission: Admission): Promise<IteratorResult<Item>> {
-  try {
-    return await source.next();
-  } catch (error) {
-    admission.cancel();
-    throw error;
+/** Items, read one at a time. */
+class Source<Item> {
+  readonly #items: Iterator<Item> | AsyncIterator<Item>;
+  #state: 'open' | 'reading' | 'ended' = 'open';
+
+  constructor(items: Iterable<Item> | AsyncIterable<Item>) {
+    this.#items = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   }
-}
 
-type Source<Item> = Iterator<Item> | AsyncIterator<Item>;
+  /** The next item, unless it is halted first; where there is none, the admission meant for it is given back. */
+  async read(admission: Admission, halt: AbortSignal): Promise<IteratorResult<Item>> {
+    let onHalt: (() => void) | undefined;
+    const halted = new Promise<never>((_, reject) => {
+      onHalt = () => reject(halt.reason);
+      halt.addEventListener('abort', onHalt);
+    });
+    try {
+      halt.throwIfAborted();
+      const next = await Promise.race([this.#next(), halted]);
+      if (next.done === true) admission.cancel();
+      return next;
+    } catch (error) {
+      admission.cancel();
+      throw error;
+    } finally {
+      if (onHalt !== undefined) halt.removeEventListener('abort', onHalt);
+    }
+  }
 
-function iterate<Item>(items: Iterable<Item> | AsyncIterable<Item>): Source<Item> {
-  return Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  /** Tells the source that no more is read. One that is still looking for an item is told, and not waited for. */
+  async close(): Promise<void> {
+    if (this.#state === 'ended') return;
+    const closed = Promise.resolve(this.#items.return?.());
+    if (this.#state === 'open') await closed;
+    else closed.catch(() => undefined);
+  }
+
+  async #next(): Promise<IteratorResult<Item>> {
+    this.#state = 'reading';
+    try {
+      const next = await this.#items.next();
+      this.#state = next.done === true ? 'ended' : 'open';
+      return next;
+    } catch (error) {
+      this.#state = 'ended';
+      throw error;
+    }
+  }
 }
 
 function sizeOf(items: object): number | undefined {

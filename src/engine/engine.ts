@@ -164,7 +164,10 @@ class PolicyEngine implements Engine {
   }
 
   async acquire(descriptor: LooseDescriptor, options?: AcquireOptions): Promise<Admission> {
-    return this.#count(await this.#gate.acquire(this.#apply(descriptor), options));
+    // A copy: what waits for one key must not be read as another's because the caller uses the object again.
+    const isObject = typeof descriptor === 'object' && descriptor !== null;
+    const apply = this.#apply(isObject ? { ...descriptor } : descriptor);
+    return this.#count(await this.#gate.acquire(apply, options));
   }
 
   async run<T>(
@@ -208,6 +211,7 @@ class PolicyEngine implements Engine {
 
   refund(decision: Decision, options?: EngineCheckOptions): void {
     refund(decision, this, this.#now(options));
+    this.#gate.room.servePaced(this.#gate.now());
   }
 
   block(partition: Partition, options: BlockOptions): void {
@@ -218,12 +222,16 @@ class PolicyEngine implements Engine {
 
   unblock(partition: Partition): boolean {
     const { table, key } = this.#locate(partition);
-    return table.blocks.remove(key, this.#now());
+    const wasBlocked = table.blocks.remove(key, this.#now());
+    this.#gate.serveAll();
+    return wasBlocked;
   }
 
   forget(partition: Partition): boolean {
     const { table, key } = this.#locate(partition);
-    return table.forget(key, this.#now());
+    const wasKept = table.forget(key, this.#now());
+    this.#gate.serveAll();
+    return wasKept;
   }
 
   stats(): EngineStats {
@@ -282,6 +290,7 @@ class PolicyEngine implements Engine {
     if (group === undefined) {
       return this.#policy.document.unmatched === 'deny' ? answerUnmatched(asked) : answer([], true, asked);
     }
+    if (group.permits !== undefined) this.#gate.room.leases.expire(this.#gate.now());
     fillQuestions(this.#policy, group, descriptor, request, sources);
     return answer(group.questions, decide(group.questions, now, mode), asked);
   }

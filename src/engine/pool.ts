@@ -74,7 +74,7 @@ export function createPool<P extends PolicyDocument>(engine: Engine<P>, options:
 
 interface MemberState {
   readonly name: string;
-  readonly quotas: PoolMember['quotas'];
+  quotas: PoolMember['quotas'];
   /** Requests that have been sent its way and wait there. */
   waiting: number;
   /** When it was last given work, counted in turns. */
@@ -120,8 +120,9 @@ class EnginePool<P extends PolicyDocument> implements Pool<P> {
   add(member: string | PoolMember): void {
     const { name, quotas } = typeof member === 'string' ? { name: member, quotas: undefined } : member;
     checkKey(name, this.#field);
-    const { waiting = 0, turn = 0, coolUntil = 0 } = this.#members.get(name) ?? {};
-    this.#members.set(name, { name, quotas, waiting, turn, coolUntil });
+    const known = this.#members.get(name);
+    if (known === undefined) this.#members.set(name, { name, quotas, waiting: 0, turn: 0, coolUntil: 0 });
+    else known.quotas = quotas;
   }
 
   remove(name: string): boolean {
