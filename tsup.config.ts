@@ -10,6 +10,8 @@ export default defineConfig([
     entry: {
       index: 'src/index.ts',
       testing: 'src/testing.ts',
+      batch: 'src/engine/batch.ts',
+      pool: 'src/engine/pool.ts',
       fetch: 'src/adapters/fetch.ts',
       node: 'src/adapters/node.ts',
     },

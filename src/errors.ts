@@ -39,7 +39,12 @@ export abstract class HeadgateError extends Error implements Fault {
 }
 
 /** Names of the errors, as their `name` property holds them. */
-export type HeadgateErrorName = 'PolicyError' | 'DescriptorError' | 'CostError';
+export type HeadgateErrorName =
+  | 'PolicyError'
+  | 'DescriptorError'
+  | 'CostError'
+  | 'DeniedError'
+  | 'LeaseError';
 
 /** How many faults a {@link PolicyError} lists at most; a document with more says how many were left out. */
 const MAX_FAULTS = 100;
@@ -88,6 +93,10 @@ export interface ErrorsByName {
   DescriptorError: DescriptorError;
   /** A wrong cost. */
   CostError: CostError;
+  /** Work that was not admitted. */
+  DeniedError: HeadgateError & { readonly name: 'DeniedError' };
+  /** A lease that expired before it was released. */
+  LeaseError: HeadgateError & { readonly name: 'LeaseError' };
 }
 
 /**

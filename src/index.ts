@@ -19,6 +19,17 @@ export {
   slidingWindow,
 } from './algorithms/sliding-window.ts';
 export { type TokenBucketOptions, type TokenBucketPlan, tokenBucket } from './algorithms/token-bucket.ts';
+export { type ActualCost, type Admission, LeaseError } from './concurrency/admission.ts';
+export type { AcquireOptions } from './concurrency/gate.ts';
+export {
+  createSemaphore,
+  type PermitOptions,
+  type QueueOptions,
+  type Semaphore,
+  type SemaphoreOptions,
+  type SemaphoreStats,
+} from './concurrency/semaphore.ts';
+export type { QueueOrder } from './concurrency/wait-queue.ts';
 export {
   createEngine,
   type Engine,
@@ -41,6 +52,7 @@ export { type ClientAddressInput, type ClientAddressOptions, clientAddress } fro
 export { type DenialOptions, type DenialResponse, denialResponse } from './http/denial.ts';
 export { type HeaderOptions, rateLimitHeaders } from './http/headers.ts';
 export type { Decision, LimitDecision, Reason } from './limiter/decision.ts';
+export { DeniedError } from './limiter/denied-error.ts';
 export {
   type CheckOptions,
   createLimiter,
@@ -75,7 +87,6 @@ export type {
   OverrideDocument,
   Per,
   PolicyDocument,
-  QueueDocument,
   QuotaDocument,
   SlidingWindowDocument,
   TierDocument,

@@ -59,6 +59,25 @@ function parseText(text: string): number {
 export interface Clock {
   /** The present, in milliseconds since the Unix epoch: 0 to 2^52. Fractions are dropped. It may step back. */
   now(): Millis;
+  /**
+   * Calls `wake` once, when `now()` is about to reach or has reached `at`; sooner or later does no harm. Default: a
+   * timer of the machine, for the time that is left.
+   *
+   * @returns a function that calls it off
+   */
+  wakeAt?(at: Millis, wake: () => void): () => void;
+}
+
+/** The longest delay that timers take; longer ones fire at once. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+/** Wakes by a timer of the machine, which keeps no process alive. See {@link Clock.wakeAt}. */
+export function wakeByTimer(clock: Clock, at: Millis, wake: () => void): () => void {
+  const delay = Math.min(Math.max(at - clock.now(), 0), MAX_DELAY);
+  const timer: unknown = setTimeout(wake, delay);
+  if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function')
+    timer.unref();
+  return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0]);
 }
 
 /** The machine's clock. */
@@ -66,10 +85,18 @@ export const systemClock: Clock = { now: () => Date.now() };
 
 /** A clock that stands still until it is told to move. See {@link manualClock}. */
 export interface ManualClock extends Clock {
-  /** Moves by `by`, which may be negative milliseconds, and returns the new present. */
+  /**
+   * Moves by `by`, which may be negative milliseconds, and returns the new present. Whoever waits for an instant on the
+   * way is woken at that instant, in order.
+   */
   advance(by: Duration): Millis;
-  /** Jumps to `to`. */
+  /** Jumps to `to`, like {@link ManualClock.advance}. */
   set(to: Millis): void;
+  /** The earliest instant that somebody waits for; `undefined` if nobody waits. */
+  readonly nextWake: Millis | undefined;
+  wakeAt(at: Millis, wake: () => void): () => void;
+  /** Work that takes a while: resolves when the clock has moved on by `length`. */
+  sleep(length: Duration): Promise<void>;
 }
 
 /**
@@ -79,15 +106,37 @@ export interface ManualClock extends Clock {
  */
 export function manualClock(start: Millis = 0): ManualClock {
   let present = start;
+  const wakes = new Set<{ readonly at: Millis; readonly wake: () => void }>();
+  const earliest = () =>
+    [...wakes].reduce<{ at: Millis; wake: () => void } | undefined>(
+      (first, each) => (first === undefined || each.at < first.at ? each : first),
+      undefined,
+    );
+  const set = (to: Millis): void => {
+    for (let next = earliest(); next !== undefined && next.at <= to; next = earliest()) {
+      wakes.delete(next);
+      present = Math.max(present, next.at);
+      next.wake();
+    }
+    present = to;
+  };
+  const wakeAt = (at: Millis, wake: () => void): (() => void) => {
+    const entry = { at, wake };
+    wakes.add(entry);
+    return () => wakes.delete(entry);
+  };
   return {
     now: () => present,
     advance: (by) => {
-      present += typeof by === 'string' ? parseDuration(by) : by;
+      set(present + (typeof by === 'string' ? parseDuration(by) : by));
       return present;
     },
-    set: (to) => {
-      present = to;
+    set,
+    get nextWake() {
+      return earliest()?.at;
     },
+    wakeAt,
+    sleep: (length) => new Promise((resolve) => wakeAt(present + parseDuration(length), resolve)),
   };
 }
 

@@ -1,10 +1,10 @@
 /**
- * headgate around a `fetch` handler: Workers, Deno, Bun, Vercel, Next route handlers, Hono, or anything else that turns
- * a `Request` into a `Response`.
+ * headgate around a `fetch` handler: Workers, Deno, Bun, Vercel, Next, Hono, or whatever answers a `Request`.
  *
  * @module
  */
 
+import type { Admission } from '../concurrency/admission.ts';
 import type { Engine } from '../engine/engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
@@ -14,8 +14,8 @@ import type { PolicyDocument } from '../policy/document.ts';
 /** Options of {@link headgate}. */
 export interface FetchOptions<P extends PolicyDocument, Rest extends readonly unknown[]> {
   /**
-   * Who asks: partition fields, tier, cost, and the group if it is known. Method and path are added where they are not
-   * given. What it throws reaches the caller of the handler.
+   * Who asks: partition fields, tier, cost, and the group if it is known. Method and path are added where they are
+   * missing. What it throws reaches the caller of the handler.
    */
   readonly identify: (request: Request, ...rest: Rest) => Descriptor<P> | Promise<Descriptor<P>>;
   /** Whether a response counts; if not, its charge is given back. Default: all count. */
@@ -23,8 +23,8 @@ export interface FetchOptions<P extends PolicyDocument, Rest extends readonly un
 }
 
 /**
- * Wraps a handler: an allowed request reaches it, and its response gets the policy's rate-limit fields; a denied one is
- * answered by the policy's denial.
+ * Wraps a handler: an admitted request reaches it, perhaps after waiting in its group's queue, and its response gets the
+ * rate-limit fields; a denied one gets the policy's denial. Permits are held until the body is read, cancelled or fails.
  *
  * @param handler - further arguments, such as `env` and `ctx` in a Worker, are passed through
  *
@@ -40,16 +40,51 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   const { identify, countWhen } = options;
   return async (request, ...rest) => {
-    const { method, url: path } = request;
-    const decision = engine.check({ method, path, ...(await identify(request, ...rest)) });
-    if (!decision.allowed) {
-      const { status, headers, body } = denialResponse(decision, engine.policy);
+    const { method, url: path, signal } = request;
+    const descriptor = { method, path, ...(await identify(request, ...rest)) };
+    const admission = await engine.acquire(descriptor, { signal });
+    if (!admission.allowed) {
+      const { status, headers, body } = denialResponse(admission, engine.policy);
       return new Response(method === 'HEAD' ? null : body, { status, headers });
     }
-    const response = await handler(request, ...rest);
-    if (countWhen !== undefined && !countWhen(response)) engine.refund(decision);
-    return withFields(response, rateLimitHeaders(decision, engine.policy));
+    try {
+      const response = await handler(request, ...rest);
+      if (countWhen !== undefined && !countWhen(response)) engine.refund(admission);
+      const held = holding(response, admission, method);
+      return withFields(held, rateLimitHeaders(admission, engine.policy));
+    } catch (error) {
+      admission.release();
+      throw error;
+    }
   };
+}
+
+/** Gives the permits back when the body has been read, cancelled or has failed; at once if none is sent. */
+function holding(response: Response, admission: Admission, method: string): Response {
+  const { body } = response;
+  if (body === null || method === 'HEAD' || admission.fence === undefined) {
+    admission.release();
+    return response;
+  }
+  const reader = body.getReader();
+  const source = {
+    async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+      try {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        controller.close();
+      } catch (error) {
+        controller.error(error);
+      }
+      admission.release();
+    },
+    cancel(reason: unknown): Promise<void> {
+      admission.release();
+      return reader.cancel(reason);
+    },
+  };
+  // Nothing is read ahead of whoever reads the response.
+  return new Response(new ReadableStream(source, { highWaterMark: 0 }), response);
 }
 
 /** Appends fields to a response, copying it only if its own are immutable. */

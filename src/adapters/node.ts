@@ -25,8 +25,9 @@ export interface NodeOptions<P extends PolicyDocument> {
 }
 
 /**
- * Wraps a listener: an allowed request reaches it with the policy's rate-limit fields already set on the response; a
- * denied one is answered by the policy's denial.
+ * Wraps a listener: an admitted request reaches it, perhaps after waiting in its group's queue, with the policy's
+ * rate-limit fields already set on the response; a denied one is answered by the policy's denial. Permits are held until
+ * the response has ended or the client has gone away.
  *
  * @example
  * ```ts
@@ -40,34 +41,39 @@ export function headgate<P extends PolicyDocument>(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const { identify, countWhen, onError } = options;
 
-  const admit = (request: IncomingMessage, response: ServerResponse, identity: Descriptor<P>): boolean => {
+  const admit = async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
     const { method, url: path } = request;
-    const decision = engine.check({ method, path, ...identity });
-    if (!decision.allowed) {
-      const { status, headers, body } = denialResponse(decision, engine.policy);
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const descriptor = { method, path, ...(await identify(request)) };
+    const admission = await engine.acquire(descriptor, { signal: gone.signal });
+    if (!admission.allowed) {
+      const { status, headers, body } = denialResponse(admission, engine.policy);
       setFields(response, headers);
       response.statusCode = status;
       response.end(body);
       return false;
     }
-    setFields(response, rateLimitHeaders(decision, engine.policy));
-    if (countWhen !== undefined) {
-      response.once('finish', () => {
-        try {
-          if (!countWhen(response)) engine.refund(decision);
-        } catch (error) {
-          onError?.(error, request);
-        }
-      });
-    }
+    // `close` comes after the response has ended, and also when the client goes away.
+    gone.signal.addEventListener('abort', () => admission.release());
+    if (gone.signal.aborted) return !admission.release();
+    setFields(response, rateLimitHeaders(admission, engine.policy));
+    response.once('finish', () => {
+      try {
+        if (countWhen !== undefined && !countWhen(response)) engine.refund(admission);
+      } catch (error) {
+        onError?.(error, request);
+      }
+    });
     return true;
   };
 
   return async (request, response) => {
     let isAdmitted = false;
     try {
-      isAdmitted = admit(request, response, await identify(request));
+      isAdmitted = await admit(request, response);
     } catch (error) {
+      if (response.closed) return;
       onError?.(error, request);
       if (!response.headersSent) response.writeHead(500);
       response.end();

@@ -1,7 +1,9 @@
+import type { Admission } from '../concurrency/admission.ts';
+import { type AcquireOptions, type Applied, Gate, runAdmitted } from '../concurrency/gate.ts';
 import { checkFields, DescriptorError, join, show } from '../errors.ts';
 import { answer, answerUnmatched, refund } from '../limiter/answer.ts';
-import { decide, type Question } from '../limiter/decide.ts';
 import type { Decision } from '../limiter/decision.ts';
+import { decide, type Mode } from '../limiter/question.ts';
 import { STATE_OPTIONS, type StateOptions, stateFrom } from '../limiter/state-options.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
 import { isMissing } from '../partition/key.ts';
@@ -16,7 +18,7 @@ import { canonicalPath } from '../policy/path.ts';
 import type { Algorithms } from '../policy/plans.ts';
 import { type Clock, type Millis, toInstant } from '../time.ts';
 import { type Explanation, tell } from './explain.ts';
-import { fillQuestions, type Request, readRequest } from './request.ts';
+import { checkRatesOnly, fillQuestions, type Request, readRequest } from './request.ts';
 
 /** Options of {@link createEngine}. */
 export interface EngineOptions extends StateOptions {
@@ -38,6 +40,12 @@ export interface EngineStats {
   readonly denied: number;
   /** What each partition holds, by the fields of its limits' `per`, sorted and joined by `+`; `(shared)` without any. */
   readonly partitions: { readonly [name: string]: TableStats };
+  /** Permits of each concurrency limit: keys of which some are held or awaited. */
+  readonly permits: { readonly [limit: string]: { readonly keys: number; readonly held: number } };
+  /** Requests that wait, over all queues. */
+  readonly waiting: number;
+  /** Leases granted, and how those that ended did. */
+  readonly leases: { readonly granted: number; readonly released: number; readonly expired: number };
 }
 
 /** The group that decisions name when no pattern matched. */
@@ -47,6 +55,8 @@ const UNMATCHED = 'unmatched';
 export interface Engine<P extends PolicyDocument = PolicyDocument> {
   /** The policy in force. */
   readonly policy: PolicyDocument;
+  /** The clock it decides by. */
+  readonly clock: Clock;
   /**
    * Asks every limit that applies to the request and, if all agree, charges them all. A denied request leaves no trace
    * in any limit.
@@ -54,7 +64,28 @@ export interface Engine<P extends PolicyDocument = PolicyDocument> {
    * @throws DescriptorError or CostError naming the field that is wrong; nothing is charged then
    */
   check(descriptor: Descriptor<P>, options?: EngineCheckOptions): Decision;
-  /** What {@link Engine.check} would answer, with what is left before it. Writes nothing. */
+  /**
+   * Like {@link Engine.check}, for any group: rates are charged and permits are held, all of them or none. Never waits,
+   * and never passes those who do.
+   */
+  tryAcquire(descriptor: Descriptor<P>, options?: EngineCheckOptions): Admission;
+  /**
+   * Like {@link Engine.tryAcquire}, but waits for its turn where the group has a `queue`: for a permit, or for a rate.
+   * A denial (`queue-full`, `queue-timeout`, `never`, …) is a decision; the promise is rejected only when the signal is
+   * aborted, the engine disposed of, or the descriptor wrong.
+   */
+  acquire(descriptor: Descriptor<P>, options?: AcquireOptions): Promise<Admission>;
+  /**
+   * Acquires, works, and gives permits back whatever happens.
+   *
+   * @throws DeniedError carrying the decision, and whatever the work throws
+   */
+  run<T>(
+    descriptor: Descriptor<P>,
+    work: (admission: Admission) => T | Promise<T>,
+    options?: AcquireOptions,
+  ): Promise<T>;
+  /** What would be answered now, with what is left before it. Writes nothing. */
   peek(descriptor: Descriptor<P>, options?: EngineCheckOptions): Decision;
   /** The whole story of what {@link Engine.check} would answer, as data and as text. Writes nothing. */
   explain(descriptor: Descriptor<P>, options?: EngineCheckOptions): Explanation;
@@ -78,6 +109,8 @@ export interface Engine<P extends PolicyDocument = PolicyDocument> {
   forget(partition: Partition<P>): boolean;
   /** What has been decided and what is kept, as counts. */
   stats(): EngineStats;
+  /** Rejects everybody who waits, and every later attempt to acquire. What is held may still be released. */
+  dispose(): void;
 }
 
 /**
@@ -102,7 +135,7 @@ export function createEngine<const P extends PolicyDocument>(
 
 class PolicyEngine implements Engine {
   readonly #policy: CompiledPolicy;
-  readonly #clock: Clock;
+  readonly #gate: Gate;
   #allowed = 0;
   #denied = 0;
 
@@ -110,18 +143,40 @@ class PolicyEngine implements Engine {
     const { table, clock } = stateFrom(options);
     const { algorithms = {} } = options;
     this.#policy = compilePolicy(parsePolicy(document, algorithms), algorithms, table);
-    this.#clock = clock;
+    this.#gate = new Gate(this, clock);
   }
 
   get policy(): PolicyDocument {
     return this.#policy.document;
   }
 
+  get clock(): Clock {
+    return this.#gate.clock;
+  }
+
   check(descriptor: LooseDescriptor, options?: EngineCheckOptions): Decision {
-    const decision = this.#decide(descriptor, readRequest(this.#policy, descriptor), options, 'charge');
-    if (decision.allowed) this.#allowed++;
-    else this.#denied++;
-    return decision;
+    const request = readRequest(this.#policy, descriptor);
+    if (request.group !== undefined) checkRatesOnly(request.group);
+    return this.#count(this.#decide(descriptor, request, options, 'charge'));
+  }
+
+  tryAcquire(descriptor: LooseDescriptor, options?: EngineCheckOptions): Admission {
+    return this.#count(this.#gate.tryAcquire(this.#apply(descriptor), this.#now(options)));
+  }
+
+  async acquire(descriptor: LooseDescriptor, options?: AcquireOptions): Promise<Admission> {
+    // A copy: what waits for one key must not be read as another's because the caller uses the object again.
+    const isObject = typeof descriptor === 'object' && descriptor !== null;
+    const apply = this.#apply(isObject ? { ...descriptor } : descriptor);
+    return this.#count(await this.#gate.acquire(apply, options));
+  }
+
+  async run<T>(
+    descriptor: LooseDescriptor,
+    work: (admission: Admission) => T | Promise<T>,
+    options?: AcquireOptions,
+  ): Promise<T> {
+    return runAdmitted(await this.acquire(descriptor, options), work);
   }
 
   peek(descriptor: LooseDescriptor, options?: EngineCheckOptions): Decision {
@@ -135,7 +190,7 @@ class PolicyEngine implements Engine {
     const questions = request.group?.questions ?? [];
     const limits = decision.limits.map((limit, i) => ({
       ...limit,
-      used: usedUnits(questions[i], decision.at),
+      used: limit.key === undefined ? 0 : (questions[i]?.used(decision.at) ?? 0),
       quotaFrom: sources[i] ?? 'limit',
       blockReason: questions[i]?.blockReason,
     }));
@@ -157,6 +212,7 @@ class PolicyEngine implements Engine {
 
   refund(decision: Decision, options?: EngineCheckOptions): void {
     refund(decision, this, this.#now(options));
+    this.#gate.room.servePaced(this.#gate.now());
   }
 
   block(partition: Partition, options: BlockOptions): void {
@@ -167,28 +223,66 @@ class PolicyEngine implements Engine {
 
   unblock(partition: Partition): boolean {
     const { table, key } = this.#locate(partition);
-    return table.blocks.remove(key, this.#now());
+    const wasBlocked = table.blocks.remove(key, this.#now());
+    this.#gate.serveAll();
+    return wasBlocked;
   }
 
   forget(partition: Partition): boolean {
     const { table, key } = this.#locate(partition);
-    return table.forget(key, this.#now());
+    const wasKept = table.forget(key, this.#now());
+    this.#gate.serveAll();
+    return wasKept;
   }
 
   stats(): EngineStats {
+    const { permits } = this.#policy;
     const partitions = [...this.#policy.partitions.values()];
+    this.#gate.room.leases.expire(this.#gate.now());
     return {
       allowed: this.#allowed,
       denied: this.#denied,
       partitions: Object.fromEntries(partitions.map(({ name, table }) => [name, table.stats()])),
+      permits: Object.fromEntries([...permits].map(([name, table]) => [name, table.stats()])),
+      waiting: this.#gate.room.waiting,
+      leases: this.#gate.room.leases.counts(),
     };
+  }
+
+  dispose(): void {
+    this.#gate.dispose();
+  }
+
+  /** How a request is read into its questions, anew for every attempt. */
+  #apply(descriptor: LooseDescriptor): () => Applied {
+    return () => {
+      const request = readRequest(this.#policy, descriptor);
+      const { group } = request;
+      if (group === undefined) {
+        const isDenied = this.#policy.document.unmatched === 'deny';
+        return {
+          group: UNMATCHED,
+          questions: [],
+          queue: undefined,
+          ...(isDenied && { denied: 'unmatched' }),
+        };
+      }
+      fillQuestions(this.#policy, group, descriptor, request);
+      return { group: group.name, questions: group.questions, queue: group.queue };
+    };
+  }
+
+  #count<D extends Decision>(decision: D): D {
+    if (decision.allowed) this.#allowed++;
+    else this.#denied++;
+    return decision;
   }
 
   #decide(
     descriptor: LooseDescriptor,
     request: Request,
     options: EngineCheckOptions | undefined,
-    mode: 'charge' | 'peek',
+    mode: Mode,
     sources?: GrantSource[],
   ): Decision {
     const { group } = request;
@@ -197,6 +291,7 @@ class PolicyEngine implements Engine {
     if (group === undefined) {
       return this.#policy.document.unmatched === 'deny' ? answerUnmatched(asked) : answer([], true, asked);
     }
+    if (group.permits !== undefined) this.#gate.room.leases.expire(this.#gate.now());
     fillQuestions(this.#policy, group, descriptor, request, sources);
     return answer(group.questions, decide(group.questions, now, mode), asked);
   }
@@ -226,13 +321,6 @@ class PolicyEngine implements Engine {
   }
 
   #now(options?: EngineCheckOptions): Millis {
-    return toInstant(options?.now ?? this.#clock.now());
+    return options?.now === undefined ? this.#gate.now() : toInstant(options.now);
   }
-}
-
-/** What was in use when the question was answered. */
-function usedUnits(question: Question | undefined, now: Millis): number {
-  if (question?.key === undefined) return 0;
-  const { plan, cells, at } = question;
-  return (plan.burst ?? plan.quota) - plan.algorithm.remaining(plan, cells, at, now);
 }

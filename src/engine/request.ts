@@ -67,22 +67,22 @@ export function fillQuestions(
   request: Request,
   sources?: GrantSource[],
 ): void {
-  if (group.permits !== undefined) {
-    const message = `group ${show(group.name)} holds permits of ${show(group.permits)}, which check cannot give back; use tryAcquire, acquire or run`;
-    throw wrong('needs-permits', 'group', group.name, message);
-  }
   const quotas = readQuotas(policy, descriptor.quotas);
   if (descriptor.cost !== undefined) checkCosts(policy, descriptor.cost);
-  const params = request.match?.params;
-  group.limits.forEach((limit, i) => {
-    const question = group.questions[i];
-    if (question === undefined) return;
-    const granted = limit.grants.find(descriptor, params, request.tier, quotas?.[limit.name]);
-    question.plan = granted.plan;
-    question.cost = costOf(descriptor.cost, limit.slot.unit, limit.name);
-    question.key = limit.partition.keyOf(descriptor, params, limit.missing);
-    sources?.push(granted.source);
-  });
+  const facts = { descriptor, params: request.match?.params, tier: request.tier };
+  for (const { question, grant, slot, partition, missing } of group.limits) {
+    const source = grant(facts, quotas?.[slot.name]);
+    question.cost = costOf(descriptor.cost, slot.unit, slot.name);
+    question.key = partition.keyOf(descriptor, facts.params, missing);
+    sources?.push(source);
+  }
+}
+
+/** @throws DescriptorError (`needs-permits`) for a group whose requests hold permits */
+export function checkRatesOnly(group: CompiledGroup): void {
+  if (group.permits === undefined) return;
+  const message = `group ${show(group.name)} holds permits of ${show(group.permits)}, which check cannot give back; use tryAcquire, acquire or run`;
+  throw wrong('needs-permits', 'group', group.name, message);
 }
 
 function readTier(policy: CompiledPolicy, tier: unknown): string | undefined {
@@ -127,7 +127,7 @@ function costOf(cost: unknown, unit: string, limit: string): number {
   } else if (unit === 'requests' && cost !== undefined) {
     return checkCost(cost);
   }
-  if (unit === 'requests') return 1;
+  if (unit === 'requests' || unit === 'permits') return 1;
   const message = `limit ${show(limit)} counts ${unit}; give cost: { ${unit}: n }`;
   throw new CostError({ code: 'missing-cost', path: join('cost', unit), value: undefined, message });
 }

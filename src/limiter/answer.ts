@@ -1,64 +1,10 @@
-import type { Plan } from '../algorithms/algorithm.ts';
 import { DescriptorError, show } from '../errors.ts';
 import type { Millis } from '../time.ts';
-import type { Question, Slot } from './decide.ts';
 import type { Decision, LimitDecision, Reason } from './decision.ts';
-
-/** One limit's answer, which also knows how to give its charge back. */
-class LimitAnswer implements LimitDecision {
-  readonly name: string;
-  readonly kind: string;
-  readonly unit: string;
-  readonly key: string | undefined;
-  readonly allowed: boolean;
-  readonly cost: number;
-  readonly quota: number;
-  declare readonly window?: Millis;
-  declare readonly burst?: number;
-  readonly remaining: number;
-  readonly resetAt: Millis | undefined;
-  readonly retryAt: Millis | undefined;
-  readonly reason: Reason;
-  readonly mode = 'enforce';
-  readonly #slot: Slot;
-  readonly #plan: Plan;
-  readonly #chargedAt: Millis;
-  readonly #era: number;
-
-  constructor(question: Question, now: Millis) {
-    const { slot, plan, cells, at, reason } = question;
-    const { algorithm } = plan;
-    const isOpen = reason !== 'missing' && reason !== 'blocked';
-    this.name = slot.name;
-    this.kind = algorithm.kind;
-    this.unit = slot.unit;
-    this.key = question.key;
-    this.allowed = reason === 'ok';
-    this.cost = question.cost;
-    this.quota = plan.quota;
-    if (plan.window !== undefined) this.window = plan.window;
-    if (plan.burst !== undefined) this.burst = plan.burst;
-    this.remaining = isOpen ? algorithm.remaining(plan, cells, at, now) : 0;
-    this.resetAt = reason === 'missing' ? now : algorithm.resetAt(plan, cells, at, now);
-    this.retryAt = this.allowed ? undefined : question.availableAt;
-    this.reason = reason;
-    this.#slot = slot;
-    this.#plan = plan;
-    this.#chargedAt = question.chargedAt;
-    this.#era = slot.table.era;
-  }
-
-  /** Gives back what is still outstanding of this limit's charge. */
-  refund(now: Millis): void {
-    const { table, offset } = this.#slot;
-    if (this.key === undefined || this.cost === 0 || !table.remembers(this.key, this.#era)) return;
-    const at = table.locate(this.key) + offset;
-    this.#plan.algorithm.refund(this.#plan, table.cells, at, now, this.cost, this.#chargedAt);
-  }
-}
+import type { LimitAnswer, Mode, Question } from './question.ts';
 
 /** The answer to one request, which also knows whose it is and what it took. */
-class Answer implements Decision {
+export class Answer implements Decision {
   readonly allowed: boolean;
   readonly at: Millis;
   readonly group: string;
@@ -72,7 +18,7 @@ class Answer implements Decision {
   readonly #owner: object;
   #charges: readonly LimitAnswer[];
 
-  constructor(outcome: Outcome, limits: readonly LimitAnswer[]) {
+  constructor({ outcome, limits }: AnswerParts) {
     const { now, decisive } = outcome;
     this.allowed = outcome.allowed;
     this.at = now;
@@ -88,20 +34,29 @@ class Answer implements Decision {
     this.#charges = outcome.charged ? limits : [];
   }
 
-  /** The charges of `decision`, which are taken from it, so a second call finds none. */
-  static takeCharges(decision: Decision, owner: object): readonly LimitAnswer[] {
+  /** The charges of this decision, which are taken from it: a second call finds none. */
+  takeCharges(): readonly LimitAnswer[] {
+    const charges = this.#charges;
+    this.#charges = [];
+    return charges;
+  }
+
+  /** `decision` as an answer of `owner`. */
+  static of(decision: Decision, owner: object): Answer {
     if (!(typeof decision === 'object' && decision !== null && #owner in decision)) {
       const message = `${show(decision)} is no decision; give the very one that check returned, not a copy`;
       throw new DescriptorError({ code: 'no-decision', path: 'decision', value: decision, message });
     }
-    if (decision.#owner !== owner) {
-      const message = 'the decision was made by another limiter or engine; refund it there';
-      throw new DescriptorError({ code: 'foreign-decision', path: 'decision', value: decision, message });
-    }
-    const charges = decision.#charges;
-    decision.#charges = [];
-    return charges;
+    if (decision.#owner === owner) return decision;
+    const message = 'the decision was made by another limiter or engine; refund it there';
+    throw new DescriptorError({ code: 'foreign-decision', path: 'decision', value: decision, message });
   }
+}
+
+/** What an {@link Answer} is made of. */
+export interface AnswerParts {
+  readonly outcome: Outcome;
+  readonly limits: readonly LimitAnswer[];
 }
 
 interface Outcome {
@@ -121,25 +76,57 @@ export interface Asked {
   readonly owner: object;
   readonly group: string;
   readonly now: Millis;
-  readonly mode: 'charge' | 'peek';
+  readonly mode: Mode;
 }
 
 /** The decision over questions that {@link decide} has answered. */
 export function answer(questions: readonly Question[], allowed: boolean, asked: Asked): Decision {
-  const limits = questions.map((question) => new LimitAnswer(question, asked.now));
-  const decisive = allowed ? nearestToEmpty(limits) : blocking(limits);
+  return new Answer(answerParts(questions, allowed, asked));
+}
+
+/**
+ * What the decision says.
+ *
+ * @param instead - reason of a denial that no limit is the cause of
+ */
+export function answerParts(
+  questions: readonly Question[],
+  allowed: boolean,
+  asked: Asked,
+  instead?: Reason,
+): AnswerParts {
+  const limits = questions.map((question) => question.answer(asked.now));
+  const decisive = allowed ? nearestToEmpty(limits) : (blocking(limits) ?? limits[0]);
   const { owner, group, now } = asked;
   const charged = allowed && asked.mode === 'charge';
-  const retryAt = allowed ? undefined : Math.max(...limits.map((limit) => limit.retryAt ?? now));
-  const reason = decisive?.reason ?? 'ok';
-  return new Answer({ owner, group, now, allowed, charged, decisive, retryAt, reason }, limits);
+  const retryAt = allowed
+    ? undefined
+    : instead === 'unmatched'
+      ? Number.POSITIVE_INFINITY
+      : latestRetry(limits);
+  const reason = instead ?? decisive?.reason ?? 'ok';
+  return { outcome: { owner, group, now, allowed, charged, decisive, retryAt, reason }, limits };
+}
+
+/** When all limits agree: never if one never does, and at an unknown time if that is so for one. */
+function latestRetry(limits: readonly LimitDecision[]): Millis | undefined {
+  let latest = Number.NEGATIVE_INFINITY;
+  let isUnknown = false;
+  for (const { allowed, retryAt } of limits) {
+    if (allowed) continue;
+    if (retryAt === undefined) isUnknown = true;
+    else latest = Math.max(latest, retryAt);
+  }
+  const isKnown = latest === Number.POSITIVE_INFINITY || (!isUnknown && latest !== Number.NEGATIVE_INFINITY);
+  return isKnown ? latest : undefined;
 }
 
 /** The decision about a request that no pattern of the policy matches, where the policy denies that. */
 export function answerUnmatched(asked: Asked): Decision {
   const { owner, group, now } = asked;
   const never = { retryAt: Number.POSITIVE_INFINITY, reason: 'unmatched' } as const;
-  return new Answer({ owner, group, now, allowed: false, charged: false, decisive: undefined, ...never }, []);
+  const outcome = { owner, group, now, allowed: false, charged: false, decisive: undefined, ...never };
+  return new Answer({ outcome, limits: [] });
 }
 
 /**
@@ -148,7 +135,7 @@ export function answerUnmatched(asked: Asked): Decision {
  * @throws DescriptorError: `no-decision` (a copy, say) or `foreign-decision`
  */
 export function refund(decision: Decision, owner: object, now: Millis): void {
-  for (const charge of Answer.takeCharges(decision, owner)) charge.refund(now);
+  for (const charge of Answer.of(decision, owner).takeCharges()) charge.refund(now);
 }
 
 function nearestToEmpty(limits: readonly LimitDecision[]): LimitDecision | undefined {

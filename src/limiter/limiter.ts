@@ -6,9 +6,10 @@ import { PartitionTable, type TableStats } from '../partition/table.ts';
 import { type Clock, type Millis, toInstant } from '../time.ts';
 import { answer, refund } from './answer.ts';
 import { checkCost } from './cost.ts';
-import { decide, Question } from './decide.ts';
 import type { Decision } from './decision.ts';
-import { isName, NAME_FORM } from './name.ts';
+import { checkName } from './name.ts';
+import { decide, type Mode } from './question.ts';
+import { RateQuestion } from './rate-question.ts';
 import { STATE_OPTIONS, type StateOptions, stateFrom } from './state-options.ts';
 
 /** Options of {@link createLimiter}. */
@@ -89,19 +90,12 @@ export function createLimiter(plan: Plan, options: LimiterOptions = {}): Limiter
   return new KeyedLimiter(plan, options);
 }
 
-/** @throws PolicyError (`bad-name`) */
-function checkName(name: string, path: string): string {
-  if (typeof name === 'string' && isName(name)) return name;
-  const message = `${show(name)} is not ${NAME_FORM}`;
-  throw new PolicyError([{ code: 'bad-name', path, value: name, message }]);
-}
-
 class KeyedLimiter implements Limiter {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #table: PartitionTable;
-  readonly #question: Question;
-  readonly #questions: readonly Question[];
+  readonly #question: RateQuestion;
+  readonly #questions: readonly RateQuestion[];
   #allowed = 0;
   #denied = 0;
 
@@ -114,8 +108,8 @@ class KeyedLimiter implements Limiter {
     this.#name = name;
     this.#clock = state.clock;
     this.#table = new PartitionTable([plan], state.table);
-    const slot = { name, unit, table: this.#table, offset: 0 };
-    this.#question = new Question(slot, plan);
+    const slot = { name, kind: plan.algorithm.kind, unit, table: this.#table };
+    this.#question = new RateQuestion(slot, plan, 0);
     this.#questions = [this.#question];
   }
 
@@ -151,7 +145,7 @@ class KeyedLimiter implements Limiter {
     return { ...this.#table.stats(), allowed: this.#allowed, denied: this.#denied };
   }
 
-  #decide(key: string, options: CheckOptions | undefined, mode: 'charge' | 'peek'): Decision {
+  #decide(key: string, options: CheckOptions | undefined, mode: Mode): Decision {
     const question = this.#question;
     const cost = options?.cost === undefined ? 1 : checkCost(options.cost);
     const now = this.#now(options);

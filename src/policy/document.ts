@@ -5,6 +5,7 @@
  */
 
 import type { Anchor } from '../algorithms/fixed-window.ts';
+import type { QueueOptions } from '../concurrency/semaphore.ts';
 import type { Reason } from '../limiter/decision.ts';
 import type { Duration } from '../time.ts';
 
@@ -98,12 +99,7 @@ export interface DenialTemplate {
 export type DenialDocument = DenialTemplate | { readonly [R in Exclude<Reason, 'ok'>]?: DenialTemplate };
 
 /** Waiting for permits or for a rate. */
-export interface QueueDocument {
-  /** Waiters it takes. */
-  readonly size: number;
-  /** How long one waits at most. */
-  readonly timeout?: Duration;
-}
+export type QueueDocument = QueueOptions;
 
 /** Requests that share limits. */
 export interface GroupDocument<LimitName extends string = string> {

@@ -1,4 +1,4 @@
-import type { Plan } from '../algorithms/algorithm.ts';
+import { checkUnits, type Plan } from '../algorithms/algorithm.ts';
 import { DescriptorError, join, PolicyError, show } from '../errors.ts';
 import { joinKey } from '../partition/key.ts';
 import type { LooseDescriptor } from './descriptor.ts';
@@ -9,45 +9,46 @@ import { type Algorithms, type Grant, grantOf, planFor, type RateDocument } from
 /** Where a quota came from. */
 export type GrantSource = 'descriptor' | 'override' | 'tier' | 'limit';
 
-/** The plan that decides one request, and where its quota came from. */
-export interface Granted {
-  readonly plan: Plan;
+/** What decides one request, and where it came from. */
+export interface Granted<T> {
+  readonly granted: T;
   readonly source: GrantSource;
 }
 
-/** Plans kept for quotas that descriptors brought; beyond, they are made anew. */
-const MOST_CACHED_PLANS = 1000;
+/** Grants kept for quotas that descriptors brought; beyond, they are made anew. */
+const MOST_CACHED = 1000;
 
-/** What one limit grants to whom: descriptor before override before tier before the limit's own quota. */
-export class Grants {
+/**
+ * What one limit grants to whom: descriptor before override before tier before the limit's own quota.
+ *
+ * @typeParam T - what a grant is made into: a plan, or a number of permits
+ */
+export class Grants<T> {
   readonly #name: string;
-  readonly #document: RateDocument;
-  readonly #algorithms: Algorithms;
-  readonly #own: Granted | undefined;
-  readonly #byTier = new Map<string, Granted | undefined>();
-  readonly #overrides: readonly Overrides[];
-  readonly #byQuota = new Map<number, Granted>();
-  #horizon = 0;
+  readonly #make: (grant: Grant) => T;
+  readonly #own: Granted<T> | undefined;
+  readonly #byTier = new Map<string, Granted<T> | undefined>();
+  readonly #overrides: readonly Overrides<T>[];
+  readonly #byQuota = new Map<number, Granted<T>>();
 
-  constructor(name: string, document: RateDocument, policy: PolicyDocument, algorithms: Algorithms) {
+  /** @param make - makes something of a grant, or throws a PolicyError whose paths are relative to the limit */
+  constructor(name: string, policy: PolicyDocument, make: (grant: Grant) => T) {
     this.#name = name;
-    this.#document = document;
-    this.#algorithms = algorithms;
-    this.#own = this.#granted(grantOf(document.quota), 'limit');
+    this.#make = make;
+    this.#own = this.#granted(grantOf(policy.limits[name]?.quota), 'limit');
     for (const [tier, grants] of Object.entries(policy.tiers ?? {})) {
       if (grants[name] !== undefined) this.#byTier.set(tier, this.#granted(grantOf(grants[name]), 'tier'));
     }
     this.#overrides = this.#indexOverrides(policy);
   }
 
-  /** Some plan of this limit: its algorithm and window are right, its quota and burst mean nothing. */
-  get shape(): Plan {
-    const [granted] = [this.#own, ...this.#byTier.values()].filter((each) => each !== undefined);
-    return granted?.plan ?? this.#plan({ quota: 0 });
+  /** Something that the limit grants to somebody, if the policy says any such thing. */
+  get sample(): T | undefined {
+    return [this.#own, ...this.#byTier.values()].find((each) => each !== undefined)?.granted;
   }
 
   /**
-   * The plan for one request.
+   * What decides one request.
    *
    * @param quota - what the descriptor brings in `quotas`
    * @throws DescriptorError: `bad-quota`, or `no-quota` where the request has to bring one
@@ -57,7 +58,7 @@ export class Grants {
     params: PathParams | undefined,
     tier: string | undefined,
     quota: unknown,
-  ): Granted {
+  ): Granted<T> {
     if (quota !== undefined) return this.#fromDescriptor(quota);
     const override = this.#overrides.length === 0 ? undefined : this.#override(descriptor, params);
     if (override !== undefined) return override;
@@ -71,27 +72,27 @@ export class Grants {
   }
 
   /** The earliest override whose fields all hold. */
-  #override(descriptor: LooseDescriptor, params: PathParams | undefined): Granted | undefined {
-    let first: Ranked | undefined;
+  #override(descriptor: LooseDescriptor, params: PathParams | undefined): Granted<T> | undefined {
+    let first: Ranked<T> | undefined;
     for (const overrides of this.#overrides) {
       const found = overrides.find(descriptor, params);
       if (found !== undefined && (first === undefined || found.rank < first.rank)) first = found;
     }
-    return first?.granted;
+    return first;
   }
 
-  #fromDescriptor(quota: unknown): Granted {
+  #fromDescriptor(quota: unknown): Granted<T> {
     const cached = this.#byQuota.get(quota as number);
     if (cached !== undefined) return cached;
     try {
-      const plan = this.#plan({ quota: quota as number });
-      const granted: Granted = { plan, source: 'descriptor' };
-      if (this.#byQuota.size >= MOST_CACHED_PLANS) this.#byQuota.clear();
-      this.#byQuota.set(plan.quota, granted);
-      return granted;
+      const granted = this.#make({ quota: checkUnits(quota as number, 'quota') });
+      const made: Granted<T> = { granted, source: 'descriptor' };
+      if (this.#byQuota.size >= MOST_CACHED) this.#byQuota.clear();
+      this.#byQuota.set(quota as number, made);
+      return made;
     } catch (error) {
       if (!(error instanceof PolicyError)) throw error;
-      const [{ message } = error] = error.faults;
+      const message = error.faults[0]?.message ?? error.message;
       throw new DescriptorError({
         code: 'bad-quota',
         path: join('quotas', this.#name),
@@ -101,56 +102,58 @@ export class Grants {
     }
   }
 
-  #granted(grant: Grant | undefined, source: GrantSource): Granted | undefined {
-    return grant === undefined ? undefined : { plan: this.#plan(grant), source };
+  #granted(grant: Grant | undefined, source: GrantSource): Granted<T> | undefined {
+    return grant === undefined ? undefined : { granted: this.#make(grant), source };
   }
 
-  /**
-   * A plan whose horizon is that of the slowest plan of this limit so far: usage that another tier's plan explains is
-   * not wrong, however fast this tier drains.
-   */
-  #plan(grant: Grant): Plan {
-    const plan = planFor(this.#document, grant, this.#algorithms);
-    if (plan.horizon === undefined) return plan;
-    this.#horizon = Math.max(this.#horizon, plan.horizon);
-    return Object.freeze(Object.defineProperty({ ...plan }, 'horizon', { get: () => this.#horizon }));
-  }
-
-  #indexOverrides(policy: PolicyDocument): Overrides[] {
-    const byFields = new Map<string, Overrides>();
+  #indexOverrides(policy: PolicyDocument): Overrides<T>[] {
+    const byFields = new Map<string, Overrides<T>>();
     (policy.overrides ?? []).forEach(({ limit, where, quota, burst }, rank) => {
       if (limit !== this.#name) return;
       const fields = Object.keys(where).sort();
       const id = joinKey(fields);
-      const overrides = byFields.get(id) ?? new Overrides(fields);
+      const overrides = byFields.get(id) ?? new Overrides<T>(fields);
       byFields.set(id, overrides);
-      const plan = this.#plan(burst === undefined ? { quota } : { quota, burst });
-      overrides.add(where, { rank, granted: { plan, source: 'override' } });
+      const granted = this.#make(burst === undefined ? { quota } : { quota, burst });
+      overrides.add(where, { rank, granted, source: 'override' });
     });
     return [...byFields.values()];
   }
 }
 
+/**
+ * Makes the plans of one limit. Their horizon is that of the slowest one so far: usage that another tier's plan explains
+ * is not wrong, however fast this tier drains.
+ */
+export function planMaker(limit: RateDocument, algorithms: Algorithms): (grant: Grant) => Plan {
+  let horizon = 0;
+  return (grant) => {
+    const plan = planFor(limit, grant, algorithms);
+    if (plan.horizon === undefined) return plan;
+    horizon = Math.max(horizon, plan.horizon);
+    return Object.freeze(Object.defineProperty({ ...plan }, 'horizon', { get: () => horizon }));
+  };
+}
+
 /** An override and its place in the policy. */
-interface Ranked {
+interface Ranked<T> extends Granted<T> {
   readonly rank: number;
-  readonly granted: Granted;
 }
 
 /** Overrides of one limit that ask for the same fields. */
-class Overrides {
+class Overrides<T> {
   readonly #fields: readonly string[];
-  readonly #byValues = new Map<string, Ranked>();
+  readonly #byValues = new Map<string, Ranked<T>>();
 
   constructor(fields: readonly string[]) {
     this.#fields = fields;
   }
 
-  add(where: Readonly<Record<string, string>>, ranked: Ranked): void {
+  add(where: Readonly<Record<string, string>>, ranked: Ranked<T>): void {
     this.#byValues.set(joinKey(this.#fields.map((field) => where[field] ?? '')), ranked);
   }
 
-  find(descriptor: LooseDescriptor, params: PathParams | undefined): Ranked | undefined {
+  find(descriptor: LooseDescriptor, params: PathParams | undefined): Ranked<T> | undefined {
     const values: string[] = [];
     for (const field of this.#fields) {
       const value = fieldOf(descriptor, params, field);

@@ -157,8 +157,10 @@ const group = v.strictObject(
         {
           size: described(units(0), 'Waiters it takes.'),
           timeout: v.optional(described(duration, 'How long one waits at most.')),
+          order: v.optional(v.picklist(['oldest-first', 'newest-first'], '"oldest-first" or "newest-first"')),
+          strategy: v.optional(v.picklist(['notify', 'poll'], '"notify" or "poll"')),
         },
-        'an object: { size, timeout }',
+        'an object: { size, timeout, order, strategy }',
       ),
     ),
     leave: v.optional(

@@ -19,6 +19,7 @@ const { createFlireo } = (await import(/* @vite-ignore */ example)) as {
 describe('Flireo over real HTTP', () => {
   let clock: ManualClock;
   let server: ServerType;
+  let engine: Engine;
   const call = async (method: string, path: string, key = 'fli_small'): Promise<Reply> => {
     const { port } = (server as Server).address() as AddressInfo;
     const reply = await send(port, method, path, { 'X-Api-Key': key });
@@ -32,7 +33,9 @@ describe('Flireo over real HTTP', () => {
 
   beforeEach(async () => {
     clock = manualClock(START);
-    const { fetch } = createFlireo({ clock });
+    const flireo = createFlireo({ clock });
+    const { fetch } = flireo;
+    engine = flireo.engine;
     await new Promise((resolve) => {
       server = serve({ fetch, hostname: '127.0.0.1', port: 0 }, resolve);
     });
@@ -65,11 +68,15 @@ describe('Flireo over real HTTP', () => {
   it.each(['inject-context', 'say', 'end-call', 'transfer'])(
     'should count %s among 10 commands a minute and call (F2)',
     async (command) => {
-      await callTimes(5, 'POST', '/v1/calls/call_1/say');
-      await callTimes(5, 'POST', `/v1/calls/call_1/${command}`);
-      expect(await call('POST', `/v1/calls/call_1/${command}`)).toEqual(denied(10, 1_715_901_261, 60));
-      expect((await call('POST', `/v1/calls/call_1/${command}`, 'fli_other')).status).toBe(429);
-      expect((await call('POST', `/v1/calls/call_2/${command}`)).status).toBe(200);
+      await callTimes(9, 'POST', '/v1/calls/call_1/say');
+      expect(await call('POST', `/v1/calls/call_1/${command}`)).toMatchObject({
+        status: 200,
+        headers: { 'x-ratelimit-limit': '10', 'x-ratelimit-remaining': '0' },
+      });
+      await callTimes(10, 'POST', '/v1/calls/call_2/say');
+      expect(await call('POST', `/v1/calls/call_2/${command}`)).toEqual(denied(10, 1_715_901_261, 60));
+      expect((await call('POST', `/v1/calls/call_2/${command}`, 'fli_other')).status).toBe(429);
+      expect((await call('POST', `/v1/calls/call_3/${command}`)).status).toBe(200);
     },
   );
 
@@ -77,6 +84,33 @@ describe('Flireo over real HTTP', () => {
     await callTimes(10, 'POST', '/v1/calls/call_1/say');
     for (let i = 0; i < 5; i++) expect((await call('POST', '/v1/calls/call_1/say')).status).toBe(429);
     expect((await call('GET', '/v1/calls')).headers['x-ratelimit-remaining']).toBe('89');
+  });
+
+  it("should forget a call's commands when the call has ended, and only then (F2)", async () => {
+    const commandsUsed = (): number => {
+      const { limits } = engine.explain({
+        method: 'POST',
+        path: '/v1/calls/call_1/say',
+        apiKey: 'fli_small',
+      });
+      return limits.find(({ name }) => name === 'commands')?.used ?? 0;
+    };
+    await callTimes(9, 'POST', '/v1/calls/call_1/say');
+    await callTimes(3, 'POST', '/v1/calls/call_2/say');
+    expect(commandsUsed()).toBe(9);
+    await callTimes(1, 'POST', '/v1/calls/call_1/end-call');
+    expect(commandsUsed()).toBe(0);
+    // The key's own budget stays, and so does the other call's.
+    expect((await call('GET', '/v1/calls')).headers['x-ratelimit-remaining']).toBe('86');
+    expect((await call('POST', '/v1/calls/call_2/say')).headers['x-ratelimit-remaining']).toBe('6');
+    expect((await call('POST', '/v1/calls/call_1/say')).status).toBe(404);
+  });
+
+  it('should not forget a call whose end was refused (F2)', async () => {
+    await callTimes(10, 'POST', '/v1/calls/call_1/say');
+    expect((await call('POST', '/v1/calls/call_1/end-call')).status).toBe(429);
+    expect((await call('POST', '/v1/calls/call_1/say')).status).toBe(429);
+    expect(engine.stats().partitions.call?.keys).toBe(1);
   });
 
   it('should send limit, remaining and reset with every response (F3)', async () => {

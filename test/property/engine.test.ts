@@ -356,6 +356,7 @@ describe('an engine that is none', () => {
         return { ...decision, ...verdict, limits: decision.limits.map((one) => ({ ...one, ...verdict })) };
       };
       return {
+        ...engine,
         policy,
         check: ask,
         peek: ask,

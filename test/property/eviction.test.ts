@@ -18,7 +18,8 @@ import {
 } from 'headgate';
 import { LRUCache } from 'lru-cache';
 import { describe, expect, it } from 'vitest';
-import { decide, Question } from '../../src/limiter/decide.ts';
+import { decide } from '../../src/limiter/question.ts';
+import { RateQuestion } from '../../src/limiter/rate-question.ts';
 import { PartitionTable } from '../../src/partition/table.ts';
 
 type RatePlan = Plan & { readonly window: number };
@@ -555,7 +556,11 @@ describe('garbage in the cells of a table', () => {
     fc.assert(
       fc.property(cases, ({ plan, maxKeys, garbage, who }) => {
         const table = new PartitionTable([plan], { maxKeys, maxBlocks: 1, seed: [1, 2] });
-        const question = new Question({ name: 'default', unit: 'requests', table, offset: 0 }, plan);
+        const question = new RateQuestion(
+          { name: 'default', kind: plan.algorithm.kind, unit: 'requests', table },
+          plan,
+          0,
+        );
         const capacity = capacityOf(plan);
         const ask = (key: string, at: number, cost: number): boolean => {
           question.key = key;

@@ -14,6 +14,9 @@ const ORGANISATIONS = new Map([
   ['fli_large', 'org_large'],
 ]);
 
+/** A command, and the call it is for. */
+const COMMAND = /^\/v1\/calls\/([\w-]+)\/(inject-context|say|end-call|transfer)$/;
+
 /**
  * The service as a function from `Request` to `Response`.
  *
@@ -21,6 +24,8 @@ const ORGANISATIONS = new Map([
  */
 export function createFlireo(options = {}) {
   const engine = createEngine(policy, options);
+  /** Calls that have ended. A real service would look them up. */
+  const ended = new Set();
 
   const limited = headgate(
     engine,
@@ -31,7 +36,17 @@ export function createFlireo(options = {}) {
         return { apiKey, organisation: ORGANISATIONS.get(apiKey) };
       },
     },
-    (request) => Response.json({ method: request.method, path: new URL(request.url).pathname }),
+    (request) => {
+      const { pathname } = new URL(request.url);
+      const [, call = '', command] = COMMAND.exec(pathname) ?? [];
+      if (ended.has(call)) return Response.json({ error: { code: 'call_ended' } }, { status: 404 });
+      if (command === 'end-call') {
+        ended.add(call);
+        // There is nothing left to command: the budget goes with the call.
+        engine.forget({ call });
+      }
+      return Response.json({ method: request.method, path: pathname });
+    },
   );
 
   /** @param {Request} request */

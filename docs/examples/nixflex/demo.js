@@ -1,5 +1,7 @@
 // What `npm start` runs: the Nixflex service on loopback, driven by a real client until every limit has said no.
-// With `--serve` it stays up instead.
+// Calls, campaigns and SMS, which would take hours, are played in simulated time. With `--serve` the service stays up
+// instead.
+import { callRows } from './call-rows.js';
 import { createNixflex } from './server.js';
 
 const { server } = createNixflex();
@@ -24,7 +26,7 @@ if (process.argv.includes('--serve')) {
 } else {
   const results = [];
   for (const row of ROWS) results.push({ ...row, ...(await driveUntilDenied(row)) });
-  printTable(results);
+  printTable([...results, ...(await callRows())]);
   for (const result of results) printDenial(result);
   server.close();
   server.closeAllConnections();
@@ -45,15 +47,19 @@ async function driveUntilDenied({ key, method, path }) {
   throw new Error(`${method} ${path} was never denied`);
 }
 
-/** @param {{ row: string, limit: string, allowed: number, denied: number }[]} results */
-function printTable(results) {
-  console.log('row  limit                 allowed  denied');
-  console.log('---  --------------------  -------  ------');
-  for (const { row, limit, allowed, denied } of results) {
-    console.log(
-      `${row}   ${limit.padEnd(20)}  ${String(allowed).padStart(7)}  ${String(denied).padStart(6)}`,
-    );
+/** @param {{ row: string, limit: string, allowed: number, denied: number, atOnce?: number, seconds?: number }[]} rows */
+function printTable(rows) {
+  const line = (/** @type {(string | number)[]} */ [row = '', limit = '', ...figures]) =>
+    `${String(row).padEnd(4)} ${String(limit).padEnd(27)}${figures.map((each) => String(each).padStart(9)).join('')}`;
+  console.log(line(['row', 'limit', 'allowed', 'denied', 'at once', 'took']));
+  console.log(line(['---', '-----', '-------', '------', '-------', '----']));
+  for (const { row, limit, allowed, denied, atOnce, seconds } of rows) {
+    const took = seconds === undefined ? '' : `${seconds} s *`;
+    console.log(line([row, limit, allowed, denied, atOnce ?? '', took]));
   }
+  console.log(
+    '\n* simulated time, no real call or wait: a call takes 90 s, and a clock is moved from event to event.',
+  );
 }
 
 /** @param {{ row: string, headers: Headers, body: string }} result */

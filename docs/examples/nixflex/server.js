@@ -1,11 +1,9 @@
 // A voice-call API with Nixflex's published limits: `node docs/examples/nixflex/server.js`.
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { createEngine, parsePolicy } from 'headgate';
+import { createEngine } from 'headgate';
 import { headgate } from 'headgate/node';
-
-const policy = parsePolicy(JSON.parse(readFileSync(new URL('policy.json', import.meta.url), 'utf8')));
+import { policy } from './policy.js';
 
 /** Accounts by API key. A real service would look them up. */
 const ACCOUNTS = new Map([

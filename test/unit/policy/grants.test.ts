@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Plan } from '../../../src/algorithms/algorithm.ts';
 import { DescriptorError } from '../../../src/errors.ts';
 import type { PolicyDocument } from '../../../src/policy/document.ts';
-import { Grants } from '../../../src/policy/grants.ts';
+import { Grants, planMaker } from '../../../src/policy/grants.ts';
 import { parsePolicy } from '../../../src/policy/parse.ts';
 import type { RateDocument } from '../../../src/policy/plans.ts';
 
@@ -31,8 +32,8 @@ const POLICY: PolicyDocument = parsePolicy({
   unmatched: 'deny',
 });
 
-const grantsOf = (name: 'own' | 'tiered'): Grants =>
-  new Grants(name, POLICY.limits[name] as RateDocument, POLICY, {});
+const grantsOf = (name: 'own' | 'tiered'): Grants<Plan> =>
+  new Grants(name, POLICY, planMaker(POLICY.limits[name] as RateDocument, {}));
 const OWN = grantsOf('own');
 const TIERED = grantsOf('tiered');
 
@@ -116,16 +117,16 @@ describe('the quota of a request', () => {
   ])('should %s', (_title, { from = {}, params, tier, quota }, { source, ...numbers }) => {
     const granted = OWN.find({ ...from }, params, tier, quota);
     expect(granted.source).toBe(source);
-    expect(granted.plan).toMatchObject({ ...numbers, window: 60_000 });
+    expect(granted.granted).toMatchObject({ ...numbers, window: 60_000 });
   });
 
   it('should keep what else the limit says', () => {
-    expect(TIERED.find({}, undefined, 'gold', undefined).plan).toMatchObject({
+    expect(TIERED.find({}, undefined, 'gold', undefined).granted).toMatchObject({
       quota: 2,
       window: 60_000,
       anchor: 'epoch',
     });
-    expect(TIERED.find({ account: 'a' }, undefined, 'gold', undefined).plan).toMatchObject({
+    expect(TIERED.find({ account: 'a' }, undefined, 'gold', undefined).granted).toMatchObject({
       quota: 46,
       anchor: 'epoch',
     });
@@ -175,7 +176,7 @@ describe('the quota of a request', () => {
     const grants = grantsOf('own');
     for (let round = 0; round < 2; round++) {
       for (let quota = 0; quota <= 2500; quota++) {
-        expect(grants.find({}, undefined, undefined, quota).plan.quota).toBe(quota);
+        expect(grants.find({}, undefined, undefined, quota).granted.quota).toBe(quota);
       }
     }
   });
@@ -189,8 +190,8 @@ describe('the quota of a request', () => {
 describe('the horizon of plans', () => {
   it('should be that of the slowest plan so far, for all of them', () => {
     const grants = grantsOf('own');
-    const own = grants.find({}, undefined, undefined, undefined).plan;
-    const free = grants.find({}, undefined, 'free', undefined).plan;
+    const own = grants.find({}, undefined, undefined, undefined).granted;
+    const free = grants.find({}, undefined, 'free', undefined).granted;
     // Five units at ten per minute drain in 30 s.
     expect([own.horizon, free.horizon]).toEqual([60_000, 60_000]);
     grants.find({}, undefined, undefined, 1);

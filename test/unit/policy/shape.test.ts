@@ -132,7 +132,7 @@ describe('the shape of a document', () => {
       {
         'groups.call.queue.size': /missing/,
         'groups.call.queue.timeout': /^0 does not fit; give whole milliseconds/,
-        'groups.read.queue': /^5 does not fit; give an object: \{ size, timeout \}$/,
+        'groups.read.queue': /^5 does not fit; give an object: \{ size, timeout, order, strategy \}$/,
       },
     ],
     [

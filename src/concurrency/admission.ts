@@ -1,0 +1,161 @@
+import { CostError, HeadgateError, join, show } from '../errors.ts';
+import { Answer, type AnswerParts } from '../limiter/answer.ts';
+import { checkCost } from '../limiter/cost.ts';
+import type { Decision } from '../limiter/decision.ts';
+import { type Clock, type Millis, toInstant } from '../time.ts';
+import type { Lease } from './permits.ts';
+import type { Attempt, Room } from './room.ts';
+
+/** What a request turned out to cost: units, or units by name. */
+export type ActualCost = number | { readonly [unit: string]: number };
+
+/**
+ * A decision that may hold permits. On a denial its methods do nothing, so `using admission = …` is always right.
+ *
+ * A permit is a claim for a time, not a lock: with a `lease` it comes back by itself when the holder is late.
+ */
+export interface Admission extends Decision {
+  /** Gives the permits back, once: `true`. Later, and after the lease has expired: `false`, and nothing changes. */
+  release(): boolean;
+  /** Starts the lease's time anew; `false` if it had ended. */
+  renew(): boolean;
+  /**
+   * Corrects the charges to what the request turned out to cost, once: what is above the charge is taken now, past the
+   * quota if need be; what is below is given back as far as it is still outstanding. Permits stay.
+   *
+   * @param actual - units of the limits that count `requests`, or units by name; those not named stay as charged
+   * @returns whether it was the first call
+   * @throws CostError
+   */
+  settle(actual: ActualCost): boolean;
+  /** Gives everything back, charges and permits; `false` if it had been released, settled or cancelled. */
+  cancel(): boolean;
+  /** Aborted when the lease expires before it is released. */
+  readonly signal: AbortSignal;
+  /** Greater than that of every lease granted before; `undefined` where no permit is held. */
+  readonly fence: number | undefined;
+  /** When the lease expires; `undefined` where it does not, or no permit is held. */
+  readonly expiresAt: Millis | undefined;
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The reason of {@link Admission.signal}. */
+export class LeaseError extends HeadgateError {
+  override readonly name = 'LeaseError';
+}
+
+/** What an admission gives its permits back to. */
+export interface Office {
+  readonly clock: Clock;
+  readonly room: Pick<Room<Attempt>, 'leases' | 'watch' | 'watchLeases' | 'servePaced'>;
+}
+
+/** A decision with the permits it holds. */
+export class AdmissionAnswer extends Answer implements Admission {
+  readonly #office: Office;
+  readonly #lease: Lease | undefined;
+  #isOpen: boolean;
+  #isSettled = false;
+  #controller: AbortController | undefined;
+
+  constructor(parts: AnswerParts, office: Office, lease: Lease | undefined) {
+    super(parts);
+    this.#office = office;
+    this.#lease = lease;
+    this.#isOpen = this.allowed;
+  }
+
+  release(): boolean {
+    const wasOpen = this.#isOpen;
+    this.#isOpen = false;
+    if (this.#lease === undefined) return wasOpen;
+    return this.#office.room.leases.release(this.#lease, this.#now());
+  }
+
+  renew(): boolean {
+    if (this.#lease === undefined) return this.#isOpen;
+    const isRenewed = this.#office.room.leases.renew(this.#lease, this.#now());
+    if (isRenewed) this.#office.room.watchLeases();
+    return isRenewed;
+  }
+
+  settle(actual: ActualCost): boolean {
+    const costs = this.limits.map(({ unit, cost }) => actualCost(actual, unit) ?? cost);
+    if (!this.allowed || this.#isSettled) return false;
+    this.#isSettled = true;
+    const now = this.#now();
+    for (const [i, charge] of this.takeCharges().entries()) charge.settle(costs[i] ?? charge.cost, now);
+    this.#office.room.servePaced(now);
+    return true;
+  }
+
+  cancel(): boolean {
+    const isUntouched = this.#isOpen && !this.#isSettled;
+    const now = this.#now();
+    if (isUntouched) for (const charge of this.takeCharges()) charge.refund(now);
+    this.#isSettled = true;
+    this.release();
+    this.#office.room.servePaced(now);
+    return isUntouched;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= this.#watch();
+    return this.#controller.signal;
+  }
+
+  get fence(): number | undefined {
+    return this.#lease?.fence;
+  }
+
+  get expiresAt(): Millis | undefined {
+    const at = this.#lease?.at;
+    return at === Number.POSITIVE_INFINITY ? undefined : at;
+  }
+
+  /** Has `onEnd` called when the lease ends, however; at once if it has, or if there is none. */
+  whenEnded(onEnd: () => void): void {
+    if (this.#lease?.isHeld) this.#lease.onEnd = onEnd;
+    else onEnd();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+  }
+
+  #watch(): AbortController {
+    const controller = new AbortController();
+    const lease = this.#lease;
+    if (lease === undefined) return controller;
+    const abort = (): void => controller.abort(leaseLost(lease));
+    if (lease.isLost) abort();
+    else this.#office.room.watch(lease, abort);
+    return controller;
+  }
+
+  #now(): Millis {
+    return toInstant(this.#office.clock.now());
+  }
+}
+
+function actualCost(actual: ActualCost, unit: string): number | undefined {
+  if (typeof actual === 'object' && actual !== null) {
+    const cost = Object.hasOwn(actual, unit) ? actual[unit] : undefined;
+    return cost === undefined ? undefined : checkCost(cost, join('cost', unit));
+  }
+  if (typeof actual !== 'number') {
+    const message = `${show(actual)} is no cost; give a number of requests, or units by name`;
+    throw new CostError({ code: 'bad-cost', path: 'cost', value: actual, message });
+  }
+  return unit === 'requests' ? checkCost(actual) : undefined;
+}
+
+function leaseLost(lease: Lease): LeaseError {
+  const message = `the lease expired at ${lease.at} before it was released; the permits have been given back`;
+  return new LeaseError({ code: 'lease-lost', path: 'lease', value: lease.at, message });
+}

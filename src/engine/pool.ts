@@ -1,0 +1,195 @@
+import type { Admission } from '../concurrency/admission.ts';
+import type { AcquireOptions } from '../concurrency/gate.ts';
+import { DescriptorError, PolicyError, show, suggest } from '../errors.ts';
+import type { Decision } from '../limiter/decision.ts';
+import { checkKey } from '../partition/key.ts';
+import type { Descriptor, FieldName, GroupName } from '../policy/descriptor.ts';
+import type { PolicyDocument } from '../policy/document.ts';
+import { type Clock, type Millis, toInstant, wakeByTimer } from '../time.ts';
+import type { Engine } from './engine.ts';
+
+/** One member of a pool: a sending number, an upstream, an account. */
+export interface PoolMember {
+  readonly name: string;
+  /** Quotas of this member, by limit. */
+  readonly quotas?: { readonly [limit: string]: number };
+}
+
+/** Options of {@link createPool}. */
+export interface PoolOptions<P extends PolicyDocument> {
+  /** The group that everything goes through; it needs a queue to wait in. */
+  readonly group: GroupName<P>;
+  /** The partition field that names the member. */
+  readonly field: FieldName<P>;
+  /** Members, or only their names. */
+  readonly members: readonly (string | PoolMember)[];
+}
+
+/** An admission, and the member it was given. */
+export interface PoolAdmission {
+  readonly member: string;
+  readonly admission: Admission;
+}
+
+/** Members that share the work. See {@link createPool}. */
+export interface Pool<P extends PolicyDocument = PolicyDocument> {
+  /**
+   * Admits a request at the member that is free soonest, round robin among equals, and waits for it if need be.
+   *
+   * @param descriptor - what else there is to say about the request; group and member are filled in
+   * @throws DescriptorError (`empty-pool`) if there is no member
+   */
+  acquire(descriptor?: Partial<Descriptor<P>>, options?: AcquireOptions): Promise<PoolAdmission>;
+  /** Adds a member, or gives one other quotas. */
+  add(member: string | PoolMember): void;
+  /** Gives a member no further work; whether there was one. */
+  remove(name: string): boolean;
+  /**
+   * Gives a member no work until an instant, as after a Retry-After.
+   *
+   * @throws DescriptorError (`unknown-member`)
+   */
+  cooldown(name: string, until: Millis): void;
+}
+
+/**
+ * A pool over an engine.
+ *
+ * @throws PolicyError (`unknown-group`), DescriptorError for a faulty member
+ *
+ * @example
+ * ```ts
+ * const numbers = createPool(engine, { group: 'sms', field: 'number', members: ['+15550001', '+15550002'] });
+ * const { member } = await numbers.acquire();
+ * ```
+ */
+export function createPool<P extends PolicyDocument>(engine: Engine<P>, options: PoolOptions<P>): Pool<P> {
+  const groups = Object.keys(engine.policy.groups);
+  if (!groups.includes(options.group)) {
+    const message = `unknown group ${show(options.group)}${suggest(options.group, groups)}`;
+    throw new PolicyError([{ code: 'unknown-group', path: 'group', value: options.group, message }]);
+  }
+  return new EnginePool(engine, options);
+}
+
+interface MemberState {
+  readonly name: string;
+  quotas: PoolMember['quotas'];
+  /** Requests that have been sent its way and wait there. */
+  waiting: number;
+  /** When it was last given work, counted in turns. */
+  turn: number;
+  coolUntil: Millis;
+}
+
+class EnginePool<P extends PolicyDocument> implements Pool<P> {
+  readonly #engine: Engine<P>;
+  readonly #group: string;
+  readonly #field: string;
+  readonly #members = new Map<string, MemberState>();
+  #turns = 0;
+
+  constructor(engine: Engine<P>, options: PoolOptions<P>) {
+    this.#engine = engine;
+    this.#group = options.group;
+    this.#field = options.field;
+    for (const member of options.members) this.add(member);
+  }
+
+  async acquire(
+    descriptor: Partial<Descriptor<P>> = {},
+    options: AcquireOptions = {},
+  ): Promise<PoolAdmission> {
+    for (;;) {
+      const member = this.#soonest(descriptor);
+      member.turn = ++this.#turns;
+      member.waiting++;
+      try {
+        await sleepUntil(this.#engine.clock, member.coolUntil, options.signal);
+        const admission = await this.#engine.acquire(this.#describe(descriptor, member), options);
+        const isAway =
+          this.#members.get(member.name) !== member || member.coolUntil > this.#engine.clock.now();
+        if (!isAway || !admission.allowed) return { member: member.name, admission };
+        admission.cancel();
+      } finally {
+        member.waiting--;
+      }
+    }
+  }
+
+  add(member: string | PoolMember): void {
+    const { name, quotas } = typeof member === 'string' ? { name: member, quotas: undefined } : member;
+    checkKey(name, this.#field);
+    const known = this.#members.get(name);
+    if (known === undefined) this.#members.set(name, { name, quotas, waiting: 0, turn: 0, coolUntil: 0 });
+    else known.quotas = quotas;
+  }
+
+  remove(name: string): boolean {
+    return this.#members.delete(name);
+  }
+
+  cooldown(name: string, until: Millis): void {
+    const member = this.#members.get(name);
+    if (member === undefined) {
+      const message = `unknown member ${show(name)}${suggest(name, [...this.#members.keys()])}`;
+      throw new DescriptorError({ code: 'unknown-member', path: this.#field, value: name, message });
+    }
+    member.coolUntil = toInstant(until, 'until');
+  }
+
+  #soonest(descriptor: Partial<Descriptor<P>>): MemberState {
+    const offers = [...this.#members.values()].map((member) => ({
+      member,
+      at: this.#freeAt(descriptor, member),
+    }));
+    const [first] = offers.sort(
+      (a, b) => a.at - b.at || a.member.waiting - b.member.waiting || a.member.turn - b.member.turn,
+    );
+    if (first !== undefined) return first.member;
+    throw new DescriptorError({
+      code: 'empty-pool',
+      path: 'members',
+      value: [],
+      message: 'the pool has no members',
+    });
+  }
+
+  /** When the member could take one more, after those that wait for it already. */
+  #freeAt(descriptor: Partial<Descriptor<P>>, member: MemberState): Millis {
+    const decision = this.#engine.peek(this.#describe(descriptor, member));
+    const next = decision.allowed ? decision.at : (decision.retryAt ?? Number.MAX_SAFE_INTEGER);
+    return Math.max(next + member.waiting * paceOf(decision), member.coolUntil);
+  }
+
+  #describe(descriptor: Partial<Descriptor<P>>, { name, quotas }: MemberState): Descriptor<P> {
+    const all = { ...descriptor.quotas, ...quotas };
+    return { ...descriptor, group: this.#group, [this.#field]: name, quotas: all } as Descriptor<P>;
+  }
+}
+
+/** Milliseconds between two requests of cost 1 under the slowest rate. */
+function paceOf({ limits }: Decision): Millis {
+  return Math.max(
+    0,
+    ...limits.map(({ window, quota }) => (window === undefined || quota === 0 ? 0 : window / quota)),
+  );
+}
+
+async function sleepUntil(clock: Clock, at: Millis, signal: AbortSignal | undefined): Promise<void> {
+  while (at > clock.now()) {
+    signal?.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        cancel();
+        reject(signal?.reason);
+      };
+      const onWake = (): void => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      };
+      const cancel = clock.wakeAt?.(at, onWake) ?? wakeByTimer(clock, at, onWake);
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+}

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { type Lease, Leases, PermitTable } from '../../../src/concurrency/permits.ts';
+
+function setUp(): { table: PermitTable; leases: Leases; ended: Lease[] } {
+  const ended: Lease[] = [];
+  return { table: new PermitTable(2), leases: new Leases((lease) => ended.push(lease)), ended };
+}
+
+const FOREVER = Number.POSITIVE_INFINITY;
+
+describe('PermitTable', () => {
+  it('should keep a key only while something is held or awaited', () => {
+    const { table, leases } = setUp();
+    const hold = { table, permits: table.open('a'), count: 2 };
+    expect(table.open('a')).toBe(hold.permits);
+    const lease = leases.grant([hold], FOREVER, 0);
+    expect(table.stats()).toEqual({ keys: 1, held: 2 });
+    hold.permits.lines.add({});
+    leases.release(lease, 0);
+    expect(table.stats()).toEqual({ keys: 1, held: 0 });
+    hold.permits.lines.clear();
+    table.close(hold.permits);
+    expect(table.stats()).toEqual({ keys: 0, held: 0 });
+  });
+
+  it('should have room for keys it holds, and for others up to its bound', () => {
+    const { table } = setUp();
+    table.open('a');
+    expect(table.hasRoomFor('b')).toBe(true);
+    table.open('b');
+    expect([table.hasRoomFor('a'), table.hasRoomFor('b'), table.hasRoomFor('c')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  it.each(['__proto__', 'constructor', 'toString', ''])('should take %j for an ordinary key', (key) => {
+    const { table } = setUp();
+    expect(table.find(key)).toBeUndefined();
+    expect(table.open(key).held).toBe(0);
+    expect(table.size).toBe(1);
+  });
+});
+
+describe('Leases', () => {
+  it('should end a lease once, however often it is released', () => {
+    const { table, leases, ended } = setUp();
+    const lease = leases.grant([{ table, permits: table.open('a'), count: 1 }], 10, 0);
+    expect([leases.release(lease, 5), leases.release(lease, 6), leases.release(lease, 20)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(ended).toEqual([lease]);
+    expect(leases.counts()).toEqual({ granted: 1, released: 1, expired: 0 });
+    expect(leases.nextExpiry).toBe(FOREVER);
+  });
+
+  it.each<[string, number, released: boolean]>([
+    ['just before its time is up', 9, true],
+    ['when its time is up', 10, false],
+    ['later', 1_000, false],
+  ])('should say whether a lease of 10 ms is released %s', (_title, now, released) => {
+    const { table, leases } = setUp();
+    const lease = leases.grant([{ table, permits: table.open('a'), count: 1 }], 10, 0);
+    expect(leases.release(lease, now)).toBe(released);
+    expect(lease.isLost).toBe(!released);
+    expect(leases.counts()).toEqual({ granted: 1, released: released ? 1 : 0, expired: released ? 0 : 1 });
+    expect(table.size).toBe(0);
+  });
+
+  it('should start the time anew when renewed, and not once it is up', () => {
+    const { table, leases } = setUp();
+    const lease = leases.grant([{ table, permits: table.open('a'), count: 1 }], 10, 0);
+    expect([leases.renew(lease, 9), leases.nextExpiry]).toEqual([true, 19]);
+    leases.expire(18);
+    expect(lease.isHeld).toBe(true);
+    expect(leases.renew(lease, 19)).toBe(false);
+    expect(lease.isLost).toBe(true);
+  });
+
+  it('should renew a lease without an end', () => {
+    const { table, leases } = setUp();
+    const lease = leases.grant([{ table, permits: table.open('a'), count: 1 }], FOREVER, 0);
+    expect([leases.renew(lease, 1e9), leases.nextExpiry]).toEqual([true, FOREVER]);
+    leases.release(lease, 1e9);
+    expect(leases.renew(lease, 1e9)).toBe(false);
+  });
+
+  it('should take back all permits of a lease together, the earliest lease first', () => {
+    const { table, leases, ended } = setUp();
+    const [a, b] = [table.open('a'), table.open('b')];
+    const late = leases.grant([{ table, permits: a, count: 3 }], 20, 0);
+    const early = leases.grant(
+      [
+        { table, permits: a, count: 1 },
+        { table, permits: b, count: 2 },
+      ],
+      10,
+      0,
+    );
+    leases.expire(9);
+    expect(table.stats().held).toBe(6);
+    leases.expire(30);
+    expect(ended).toEqual([early, late]);
+    expect(table.stats()).toEqual({ keys: 0, held: 0 });
+  });
+
+  it('should number leases upwards', () => {
+    const { table, leases } = setUp();
+    const grant = (): number => leases.grant([{ table, permits: table.open('a'), count: 1 }], 1, 0).fence;
+    expect([grant(), grant(), grant()]).toEqual([1, 2, 3]);
+  });
+});
