@@ -212,6 +212,16 @@ describe('pacing', () => {
     expect([clock.nextWake, engine.stats().waiting]).toEqual([undefined, 0]);
   });
 
+  it('should still grant what the rate allows at the very deadline', async () => {
+    const { clock, engine } = setUp();
+    engine.tryAcquire(sms);
+    const waiters = [1, 2].map(() => engine.acquire(sms, { timeout: '1s' }));
+    expect(await inVirtualTime(clock, Promise.all(waiters))).toMatchObject([
+      { allowed: true, at: 1_000 },
+      { allowed: false, reason: 'queue-timeout', at: 1_000 },
+    ]);
+  });
+
   it('should let nobody pass those who wait', async () => {
     const { clock, engine } = setUp();
     engine.tryAcquire(sms);
