@@ -94,9 +94,9 @@ export interface ErrorsByName {
   /** A wrong cost. */
   CostError: CostError;
   /** Work that was not admitted. */
-  DeniedError: HeadgateError & { readonly name: 'DeniedError' };
+  DeniedError: HeadgateError;
   /** A lease that expired before it was released. */
-  LeaseError: HeadgateError & { readonly name: 'LeaseError' };
+  LeaseError: HeadgateError;
 }
 
 /**

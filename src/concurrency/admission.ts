@@ -36,7 +36,9 @@ export interface Admission extends Decision {
   readonly fence: number | undefined;
   /** When the lease expires; `undefined` where it does not, or no permit is held. */
   readonly expiresAt: Millis | undefined;
+  /** {@link Admission.release}, for `using`. */
   [Symbol.dispose](): void;
+  /** {@link Admission.release}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

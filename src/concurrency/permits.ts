@@ -9,6 +9,24 @@ export interface Permits {
   readonly lines: Set<object>;
 }
 
+/** Leases of a semaphore or an engine, counted. */
+export interface LeaseCounts {
+  /** Leases granted so far. */
+  readonly granted: number;
+  /** Of these, those that were given back. */
+  readonly released: number;
+  /** Of these, those whose time was up. */
+  readonly expired: number;
+}
+
+/** Permits of one concurrency limit, counted. */
+export interface PermitCounts {
+  /** Keys of which some are held or awaited. */
+  readonly keys: number;
+  /** Permits held, over all keys. */
+  readonly held: number;
+}
+
 /** Permits by key; a key is kept only while some are held or awaited, and there are at most `maxKeys`. */
 export class PermitTable {
   readonly #byKey = new Map<string, Permits>();
@@ -22,7 +40,7 @@ export class PermitTable {
     return this.#byKey.size;
   }
 
-  stats(): { readonly keys: number; readonly held: number } {
+  stats(): PermitCounts {
     let held = 0;
     for (const permits of this.#byKey.values()) held += permits.held;
     return { keys: this.#byKey.size, held };
@@ -102,7 +120,7 @@ export class Leases {
     return this.#expiring.earliest?.at ?? Number.POSITIVE_INFINITY;
   }
 
-  counts(): { readonly granted: number; readonly released: number; readonly expired: number } {
+  counts(): LeaseCounts {
     return { granted: this.#granted, released: this.#released, expired: this.#expired };
   }
 

@@ -9,7 +9,7 @@ import { type Duration, type Millis, parseDuration } from '../time.ts';
 import { type Admission, AdmissionAnswer } from './admission.ts';
 import { type AcquireOptions, type Applied, Gate, type QueuePlan, runAdmitted } from './gate.ts';
 import { PermitQuestion } from './permit-question.ts';
-import { PermitTable } from './permits.ts';
+import { type LeaseCounts, PermitTable } from './permits.ts';
 import type { QueueOrder } from './wait-queue.ts';
 
 /** How callers wait for a permit. */
@@ -51,15 +51,11 @@ export interface PermitOptions {
 }
 
 /** Counts of one semaphore. */
-export interface SemaphoreStats {
+export interface SemaphoreStats extends LeaseCounts {
   /** Keys of which something is held or awaited. */
   readonly keys: number;
   /** Callers that wait, over all keys. */
   readonly waiting: number;
-  /** Leases granted, and how those that ended did. */
-  readonly granted: number;
-  readonly released: number;
-  readonly expired: number;
 }
 
 /** Permits for work in progress, kept for every key. See {@link createSemaphore}. */
@@ -92,6 +88,7 @@ export interface Semaphore {
   waiting(key: string): number;
   /** Changes the quota of all keys: nothing is taken back, and waiters who fit now are served at once. */
   resize(quota: number): void;
+  /** What is held and awaited, as counts. */
   stats(): SemaphoreStats;
   /** Rejects everybody who waits, and every later attempt. What is held may still be released. */
   dispose(): void;

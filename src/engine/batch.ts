@@ -11,10 +11,13 @@ import type { Engine } from './engine.ts';
 export interface BatchProgress {
   /** Items that have ended, failed ones among them. */
   readonly done: number;
+  /** Items whose worker threw. */
   readonly failed: number;
+  /** Items at work now. */
   readonly running: number;
   /** Items in all; `undefined` where the source does not say. */
   readonly total: number | undefined;
+  /** Time since the batch began, in milliseconds. */
   readonly elapsedMs: Millis;
   /** Time left at the pace so far; `undefined` while nothing is done or the total is unknown. */
   readonly etaMs: Millis | undefined;

@@ -1,5 +1,6 @@
 import type { Admission } from '../concurrency/admission.ts';
 import { type AcquireOptions, type Applied, Gate, runAdmitted } from '../concurrency/gate.ts';
+import type { LeaseCounts, PermitCounts } from '../concurrency/permits.ts';
 import { checkFields, DescriptorError, join, show } from '../errors.ts';
 import { answer, answerUnmatched, refund } from '../limiter/answer.ts';
 import type { Decision } from '../limiter/decision.ts';
@@ -40,12 +41,12 @@ export interface EngineStats {
   readonly denied: number;
   /** What each partition holds, by the fields of its limits' `per`, sorted and joined by `+`; `(shared)` without any. */
   readonly partitions: { readonly [name: string]: TableStats };
-  /** Permits of each concurrency limit: keys of which some are held or awaited. */
-  readonly permits: { readonly [limit: string]: { readonly keys: number; readonly held: number } };
+  /** Permits of each concurrency limit, by its name. */
+  readonly permits: { readonly [limit: string]: PermitCounts };
   /** Requests that wait, over all queues. */
   readonly waiting: number;
   /** Leases granted, and how those that ended did. */
-  readonly leases: { readonly granted: number; readonly released: number; readonly expired: number };
+  readonly leases: LeaseCounts;
 }
 
 /** The group that decisions name when no pattern matched. */

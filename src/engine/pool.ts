@@ -10,6 +10,7 @@ import type { Engine } from './engine.ts';
 
 /** One member of a pool: a sending number, an upstream, an account. */
 export interface PoolMember {
+  /** Value of the partition field. */
   readonly name: string;
   /** Quotas of this member, by limit. */
   readonly quotas?: { readonly [limit: string]: number };
@@ -27,7 +28,9 @@ export interface PoolOptions<P extends PolicyDocument> {
 
 /** An admission, and the member it was given. */
 export interface PoolAdmission {
+  /** Name of the member. */
   readonly member: string;
+  /** What the engine said. */
   readonly admission: Admission;
 }
 

@@ -4,6 +4,7 @@ import type { Decision } from './decision.ts';
 /** Thrown by `run` when the work was not admitted; {@link DeniedError.decision} says why and until when. */
 export class DeniedError extends HeadgateError {
   override readonly name = 'DeniedError';
+  /** The denial: why, by which limit, and until when. */
   readonly decision: Decision;
 
   constructor(decision: Decision) {

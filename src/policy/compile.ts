@@ -21,14 +21,14 @@ import { parsePattern } from './pattern.ts';
 import { type Algorithms, isConcurrency, type RateDocument } from './plans.ts';
 
 /** The facts of a request that say what a limit grants it. */
-export interface Facts {
+interface Facts {
   readonly descriptor: LooseDescriptor;
   readonly params: PathParams | undefined;
   readonly tier: string | undefined;
 }
 
 /** A question that fills itself in with what its limit grants. */
-export interface Member {
+interface Member {
   readonly question: Question;
   /** @param quota - what the descriptor brings for this limit */
   grant(facts: Facts, quota: unknown): GrantSource;

@@ -98,9 +98,6 @@ export interface DenialTemplate {
 /** One template for every denial, or one for each reason. */
 export type DenialDocument = DenialTemplate | { readonly [R in Exclude<Reason, 'ok'>]?: DenialTemplate };
 
-/** Waiting for permits or for a rate. */
-export type QueueDocument = QueueOptions;
-
 /** Requests that share limits. */
 export interface GroupDocument<LimitName extends string = string> {
   /** Patterns such as `GET /v1/**` or `POST|PUT /v1/calls/:call`; absent: the group is chosen by the descriptor. */
@@ -110,7 +107,7 @@ export interface GroupDocument<LimitName extends string = string> {
   /** Overrides the policy's `denial` for this group. */
   readonly denial?: DenialDocument;
   /** Where its requests may wait. */
-  readonly queue?: QueueDocument;
+  readonly queue?: QueueOptions;
   /** Permits of a concurrency limit that are not for this group. */
   readonly leave?: { readonly [L in LimitName]?: number };
 }

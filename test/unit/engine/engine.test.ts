@@ -3,12 +3,10 @@ import {
   createEngine,
   type Decision,
   type Engine,
-  type EngineOptions,
   type ManualClock,
   manualClock,
   type Partition,
   type PolicyDocument,
-  PolicyError,
 } from 'headgate';
 import { beforeEach, describe, expect, it } from 'vitest';
 
@@ -348,7 +346,7 @@ describe('a group that holds permits', () => {
   it('should be peeked at and explained', () => {
     const admission = engine.tryAcquire(dial);
     expect(engine.peek(dial)).toMatchObject({ limit: 'calls', remaining: admission.remaining });
-    expect(engine.explain(dial).limits).toMatchObject([{ name: 'calls', used: 1 }]);
+    expect(engine.explain(dial).limits).toContainEqual(expect.objectContaining({ name: 'calls', used: 1 }));
     expect(engine.explain(dial).text).toMatch(/concurrency, \d+ permits \(from the limit\)/);
   });
 
