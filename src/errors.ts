@@ -51,14 +51,14 @@ const MAX_FAULTS = 100;
 
 /**
  * A policy, a plan or an option is wrong. All faults are found before it is thrown: `faults` lists the first hundred,
- * `faultCount` counts them all, and `code`, `path` and `value` are those of the first.
+ * `faultCount` counts up to a thousand, and `code`, `path` and `value` are those of the first.
  */
 export class PolicyError extends HeadgateError {
   /** `PolicyError`. */
   override readonly name = 'PolicyError';
   /** The first hundred faults, in the order they were found. */
   readonly faults: readonly Fault[];
-  /** All faults, those that are not listed too. */
+  /** Faults found, those that are not listed too; at most a thousand are looked for. */
   readonly faultCount: number;
 
   constructor(faults: readonly [Fault, ...Fault[]]) {

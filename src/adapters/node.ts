@@ -56,7 +56,10 @@ export function headgate<P extends PolicyDocument>(
     }
     // `close` comes after the response has ended, and also when the client goes away.
     gone.signal.addEventListener('abort', () => admission.release());
-    if (gone.signal.aborted) return !admission.release();
+    if (gone.signal.aborted) {
+      admission.release();
+      return false;
+    }
     setFields(response, rateLimitHeaders(admission, engine.policy));
     response.once('finish', () => {
       try {

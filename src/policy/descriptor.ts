@@ -17,7 +17,7 @@ export type TierName<P extends PolicyDocument> = keyof NonNullable<P['tiers']> &
 
 type PerOf<P extends PolicyDocument> = PerOfEach<P['limits'][keyof P['limits']]>;
 /** Limit by limit: of a union in which one has no `per`, the property itself would be unknown. */
-type PerOfEach<L> = L extends { readonly per?: infer Each } ? (unknown extends Each ? never : Each) : never;
+type PerOfEach<L> = L extends { readonly per?: infer Each } ? Each : never;
 type WhereOf<O> = O extends readonly (infer Each)[]
   ? Each extends OverrideDocument
     ? keyof Each['where']

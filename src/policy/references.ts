@@ -57,6 +57,10 @@ function* groupFaults(draft: Draft, { name, path, value }: Entry): Generator<Fau
     const message = `"unmatched" takes ${show(name)} for a verdict; call the group something else`;
     yield { code: 'bad-name', path, value: name, message };
   }
+  if (name === 'unmatched') {
+    const message = 'decisions name this group when no pattern matched; call yours something else';
+    yield { code: 'bad-name', path, value: name, message };
+  }
   const within = join(path, 'limits');
   for (const { text, index } of textsIn(value.limits)) {
     yield* draft.unknownName('limits', text, join(within, index));

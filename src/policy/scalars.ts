@@ -29,10 +29,10 @@ export const name: v.GenericSchema<string> = v.pipe(
   v.metadata({ pattern: except(NO_NAMES, NAME), description: NAME_FORM }),
 );
 
-/** The name of a group; the parser says why it is not a verdict. */
+/** The name of a group; the parser says why it is no verdict, and not `unmatched`. */
 export const groupName: v.GenericSchema<string> = v.pipe(
   name,
-  v.metadata({ pattern: except([...NO_NAMES, 'allow', 'deny'], NAME) }),
+  v.metadata({ pattern: except([...NO_NAMES, 'allow', 'deny', 'unmatched'], NAME) }),
 );
 
 /** Any algorithm that is not built in, for readers that do not know which ones a program brings. */

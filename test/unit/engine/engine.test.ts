@@ -106,6 +106,19 @@ describe('checking a request', () => {
   });
 });
 
+describe('a clock that was set back', () => {
+  it('should keep a full bucket waiting for one unit, not until the clock is where it was', () => {
+    const limits = { l: { algorithm: 'token-bucket', quota: 600, window: '1m', burst: 50 } } as const;
+    const bucket = createEngine({ version: 1, limits, groups: { g: { limits: ['l'] } }, unmatched: 'deny' });
+    for (let i = 0; i < 50; i++) bucket.check({ group: 'g' }, { now: 10_000_000 });
+    const anHourBefore = 6_400_000;
+    expect(bucket.check({ group: 'g' }, { now: anHourBefore })).toMatchObject({
+      allowed: false,
+      retryAt: anHourBefore + 100,
+    });
+  });
+});
+
 describe('one row for all limits of a partition', () => {
   it('should be made by the first charge, and shared', () => {
     const keys = (): Record<string, number> =>

@@ -100,10 +100,11 @@ describe('references', () => {
     ],
     [
       'refuse groups that are called like a verdict',
-      groupsWith({ allow: { limits: [] }, deny: { limits: [] } }),
+      groupsWith({ allow: { limits: [] }, deny: { limits: [] }, unmatched: { limits: [] } }),
       {
         'groups.allow': /^"unmatched" takes "allow" for a verdict; call the group something else$/,
         'groups.deny': /^"unmatched" takes "deny"/,
+        'groups.unmatched': /^decisions name this group when no pattern matched; call yours something else$/,
       },
     ],
     [
