@@ -81,7 +81,7 @@ const SLIDING_WINDOW: Algorithm<SlidingWindowPlan> = {
   repair(plan, cells, at, now) {
     const isSound =
       read(cells, at) - now <= 2 * plan.window &&
-      !Number.isNaN(read(cells, at + PREVIOUS) + read(cells, at + CURRENT));
+      Number.isFinite(read(cells, at + PREVIOUS) + read(cells, at + CURRENT));
     if (isSound) return;
     cells[at] = now - (now % plan.window);
     cells[at + PREVIOUS] = 0;

@@ -89,6 +89,17 @@ describe('sliding window', () => {
     expect(key.availableAt(3500, 1)).toBe(4099);
   });
 
+  it.each([
+    [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY],
+    [Number.POSITIVE_INFINITY, 0],
+    [Number.NaN, 0],
+  ])('should repair counters %s and %s, which nobody can have used', (previous, current) => {
+    const { algorithm } = plan;
+    const cells = Float64Array.of(2000, previous, current);
+    algorithm.repair(plan, cells, 0, 2500);
+    expect([...cells]).toEqual([2000, 0, 10]);
+  });
+
   it('should say the largest quota that can be exact', () => {
     const most = Math.floor(Number.MAX_SAFE_INTEGER / 1000);
     expect(slidingWindow({ quota: most, window: 1000 }).quota).toBe(most);
