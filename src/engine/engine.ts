@@ -158,6 +158,8 @@ class PolicyEngine implements Engine {
   check(descriptor: LooseDescriptor, options?: EngineCheckOptions): Decision {
     const request = readRequest(this.#policy, descriptor);
     if (request.group !== undefined) checkRatesOnly(request.group);
+    // Whoever only checks does not pass those who wait for the same rate either.
+    if (this.#gate.room.waiting > 0) return this.tryAcquire(descriptor, options);
     return this.#count(this.#decide(descriptor, request, options, 'charge'));
   }
 

@@ -369,3 +369,16 @@ describe('a group that holds permits', () => {
     expect(engine.tryAcquire({ ...dial, account: 'y' }).allowed).toBe(true);
   });
 });
+
+describe('a check while others wait for the same rate', () => {
+  it('should not pass a heavier one that could go ahead only later', async () => {
+    const limits = { pace: { algorithm: 'token-bucket', quota: 10, window: '10s', burst: 3 } } as const;
+    const groups = { sms: { limits: ['pace'], queue: { size: 9 } } } as const;
+    const paced = createEngine({ version: 1, limits, groups, unmatched: 'deny' }, { clock });
+    paced.check({ group: 'sms', cost: 2 });
+    const heavy = paced.acquire({ group: 'sms', cost: 3 });
+    expect(paced.check({ group: 'sms' })).toMatchObject({ allowed: false, reason: 'quota' });
+    clock.advance('2s');
+    expect(await heavy).toMatchObject({ allowed: true });
+  });
+});
