@@ -21,7 +21,8 @@ export {
 export { type TokenBucketOptions, type TokenBucketPlan, tokenBucket } from './algorithms/token-bucket.ts';
 export { type ActualCost, type Admission, LeaseError } from './concurrency/admission.ts';
 export type { AcquireOptions } from './concurrency/gate.ts';
-export type { LeaseCounts, PermitCounts } from './concurrency/permits.ts';
+export type { LeaseCounts } from './concurrency/leases.ts';
+export type { PermitCounts } from './concurrency/permits.ts';
 export {
   createSemaphore,
   type PermitOptions,

@@ -1,10 +1,11 @@
 import { CostError, HeadgateError, join, show } from '../errors.ts';
-import { Answer, type AnswerParts } from '../limiter/answer.ts';
+import { Answer } from '../limiter/answer.ts';
 import { checkCost } from '../limiter/cost.ts';
-import type { Decision } from '../limiter/decision.ts';
-import { type Clock, type Millis, toInstant } from '../time.ts';
-import type { Lease } from './permits.ts';
-import type { Attempt, Room } from './room.ts';
+import type { Decision, Reason } from '../limiter/decision.ts';
+import type { Inquiry } from '../limiter/inquiry.ts';
+import type { Millis } from '../time.ts';
+import type { Lease } from './leases.ts';
+import type { Room } from './room.ts';
 
 /** What a request turned out to cost: units, or units by name. */
 export type ActualCost = number | { readonly [unit: string]: number };
@@ -49,8 +50,8 @@ export class LeaseError extends HeadgateError {
 
 /** What an admission gives its permits back to. */
 export interface Office {
-  readonly clock: Clock;
-  readonly room: Pick<Room<Attempt>, 'leases' | 'watch' | 'watchLeases' | 'servePaced'>;
+  readonly room: Pick<Room, 'leases' | 'watch' | 'watchLeases' | 'servePaced'>;
+  now(): Millis;
 }
 
 /** A decision with the permits it holds. */
@@ -61,8 +62,9 @@ export class AdmissionAnswer extends Answer implements Admission {
   #isSettled = false;
   #controller: AbortController | undefined;
 
-  constructor(parts: AnswerParts, office: Office, lease: Lease | undefined) {
-    super(parts);
+  /** @param denied - why it is denied, unless it is not */
+  constructor(inquiry: Inquiry, office: Office, lease: Lease | undefined, denied?: Reason) {
+    super(inquiry, denied === undefined, denied);
     this.#office = office;
     this.#lease = lease;
     this.#isOpen = this.allowed;
@@ -72,21 +74,24 @@ export class AdmissionAnswer extends Answer implements Admission {
     const wasOpen = this.#isOpen;
     this.#isOpen = false;
     if (this.#lease === undefined) return wasOpen;
-    return this.#office.room.leases.release(this.#lease, this.#now());
+    const { leases } = this.#office.room;
+    // As long as no lease can expire the present does not matter, and asking for it takes longer than all the rest.
+    const now = leases.nextExpiry === Number.POSITIVE_INFINITY ? this.at : this.#office.now();
+    return leases.release(this.#lease, now);
   }
 
   renew(): boolean {
     if (this.#lease === undefined) return this.#isOpen;
-    const isRenewed = this.#office.room.leases.renew(this.#lease, this.#now());
+    const isRenewed = this.#office.room.leases.renew(this.#lease, this.#office.now());
     if (isRenewed) this.#office.room.watchLeases();
     return isRenewed;
   }
 
   settle(actual: ActualCost): boolean {
-    const costs = this.limits.map(({ unit, cost }) => actualCost(actual, unit) ?? cost);
+    const costs = this.verdicts.map(({ question, cost }) => actualCost(actual, question.slot.unit) ?? cost);
     if (!this.allowed || this.#isSettled) return false;
     this.#isSettled = true;
-    const now = this.#now();
+    const now = this.#office.now();
     for (const [i, charge] of this.takeCharges().entries()) charge.settle(costs[i] ?? charge.cost, now);
     this.#office.room.servePaced(now);
     return true;
@@ -94,7 +99,7 @@ export class AdmissionAnswer extends Answer implements Admission {
 
   cancel(): boolean {
     const isUntouched = this.#isOpen && !this.#isSettled;
-    const now = this.#now();
+    const now = this.#office.now();
     if (isUntouched) for (const charge of this.takeCharges()) charge.refund(now);
     this.#isSettled = true;
     this.release();
@@ -138,10 +143,6 @@ export class AdmissionAnswer extends Answer implements Admission {
     if (lease.isLost) abort();
     else this.#office.room.watch(lease, abort);
     return controller;
-  }
-
-  #now(): Millis {
-    return toInstant(this.#office.clock.now());
   }
 }
 

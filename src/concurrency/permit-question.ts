@@ -1,39 +1,35 @@
-import { LimitAnswer, Question, type Slot } from '../limiter/question.ts';
+import { Question, type Slot, type Terms } from '../limiter/question.ts';
+import type { Row } from '../partition/row.ts';
 import type { Millis } from '../time.ts';
-import type { Hold, PermitTable } from './permits.ts';
+import type { Hold } from './leases.ts';
+import type { Permits, PermitTable } from './permits.ts';
+
+/** Where a line has to wait for a limit. */
+export interface Need {
+  readonly table: PermitTable;
+  readonly permits: Permits;
+}
 
 /** A concurrency limit being asked. */
 export class PermitQuestion extends Question {
-  /** Permits that the limit grants to this request's tier. */
-  granted = 0;
+  override terms: Terms = { quota: 0 };
   /** How long a permit may be held; `Infinity`: until it is released. */
   readonly lease: Millis;
   /** Permits that are not for the group that asks. */
   readonly #leave: number;
   readonly #permits: PermitTable;
 
-  constructor(slot: Slot, permits: PermitTable, lease: Millis, leave = 0) {
-    super(slot);
+  constructor(slot: Slot, row: Row, permits: PermitTable, { lease, leave = 0 }: Limits) {
+    super(slot, row);
     this.lease = lease;
     this.#permits = permits;
     this.#leave = leave;
   }
 
-  override get quota(): number {
-    return this.granted;
-  }
-
-  override get window(): undefined {
-    return undefined;
-  }
-
-  override get burst(): undefined {
-    return undefined;
-  }
-
   protected override inquire(key: string): void {
-    const most = this.granted - this.#leave;
-    if (this.cost > most || this.granted === 0) {
+    const { quota } = this.terms;
+    const most = quota - this.#leave;
+    if (this.cost > most || quota === 0) {
       this.reason = 'never';
       this.retryAt = Number.POSITIVE_INFINITY;
     } else if (this.#heldBy(key) + this.cost > most) {
@@ -46,34 +42,38 @@ export class PermitQuestion extends Question {
   /** Nothing: permits are taken by the lease, all at once. See {@link PermitQuestion.hold}. */
   override charge(): void {}
 
-  /** The permits that were asked for, to be put on a lease. */
-  hold(): Hold | undefined {
-    if (this.key === undefined || this.cost === 0) return undefined;
-    return { table: this.#permits, permits: this.#permits.open(this.key), count: this.cost };
+  /** The permits that were asked for, to be put on a lease together with `next`. */
+  hold(next: Hold | undefined): Hold | undefined {
+    const { key, cost } = this;
+    if (key === undefined || cost === 0) return next;
+    return { table: this.#permits, permits: this.#permits.open(key), count: cost, next };
   }
 
-  /** Where a queue has to wait for this limit. */
-  need(): { readonly table: PermitTable; readonly key: string } | undefined {
-    return this.key === undefined ? undefined : { table: this.#permits, key: this.key };
+  /** Where a line has to wait for this limit. */
+  need(): Need | undefined {
+    const { key } = this;
+    return key === undefined ? undefined : { table: this.#permits, permits: this.#permits.open(key) };
   }
 
   override used(): number {
     return this.key === undefined ? 0 : this.#heldBy(this.key);
   }
 
-  override remaining(): number {
-    return Math.max(0, this.granted - this.#leave - this.used());
+  protected override measure(): void {
+    this.remaining = Math.max(0, this.terms.quota - this.#leave - this.used());
+    this.resetAt = undefined;
   }
 
-  override resetAt(): undefined {
-    return undefined;
-  }
+  override refund(): void {}
 
-  override answer(now: Millis): LimitAnswer {
-    return new LimitAnswer(this, now);
-  }
+  override chargeMore(): void {}
 
   #heldBy(key: string): number {
     return this.#permits.find(key)?.held ?? 0;
   }
+}
+
+interface Limits {
+  readonly lease: Millis;
+  readonly leave?: number;
 }

@@ -1,15 +1,21 @@
 import { checkUnits } from '../algorithms/algorithm.ts';
 import { checkFields, collectFaults, PolicyError, show } from '../errors.ts';
 import { checkCost } from '../limiter/cost.ts';
+import { Inquiry } from '../limiter/inquiry.ts';
 import { checkName } from '../limiter/name.ts';
+import type { Terms } from '../limiter/question.ts';
 import { type StateOptions, stateFrom } from '../limiter/state-options.ts';
 import { checkKey, joinKey } from '../partition/key.ts';
+import { Row } from '../partition/row.ts';
 import { PartitionTable } from '../partition/table.ts';
 import { type Duration, type Millis, parseDuration } from '../time.ts';
 import { type Admission, AdmissionAnswer } from './admission.ts';
-import { type AcquireOptions, type Applied, Gate, type QueuePlan, runAdmitted } from './gate.ts';
+import type { Applicant } from './caller.ts';
+import { type AcquireOptions, Gate, runAdmitted } from './gate.ts';
+import type { LeaseCounts } from './leases.ts';
+import { Entrance, type QueuePlan } from './line.ts';
 import { PermitQuestion } from './permit-question.ts';
-import { type LeaseCounts, PermitTable } from './permits.ts';
+import { PermitTable } from './permits.ts';
 import type { QueueOrder } from './wait-queue.ts';
 
 /** How callers wait for a permit. */
@@ -115,13 +121,13 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
 
 class KeyedSemaphore implements Semaphore {
   readonly #gate: Gate;
-  readonly #name: string;
   readonly #permits: PermitTable;
+  readonly #row: Row;
   readonly #question: PermitQuestion;
-  readonly #queue: QueuePlan | undefined;
+  readonly #entrance: Entrance;
   /** Attempts that were given an id, by key and id, as long as they wait or their lease is held. */
   readonly #byId = new Map<string, Promise<AdmissionAnswer> | AdmissionAnswer>();
-  #quota: number;
+  #terms: Terms;
 
   constructor(options: SemaphoreOptions) {
     const { queue } = options;
@@ -134,33 +140,43 @@ class KeyedSemaphore implements Semaphore {
       name: () => checkName(options.name ?? 'default', 'name'),
       queue: () => (queue === undefined ? undefined : queuePlan(queue, 'queue')),
     });
-    this.#gate = new Gate(this, parts.state.clock);
-    this.#name = parts.name;
-    this.#quota = parts.quota;
-    this.#queue = parts.queue;
+    this.#gate = new Gate(parts.state.clock);
+    this.#terms = { quota: parts.quota };
     this.#permits = new PermitTable(parts.state.table.maxKeys);
-    const table = new PartitionTable([], parts.state.table);
-    const slot = { name: parts.name, kind: 'concurrency', unit: 'permits', table };
-    this.#question = new PermitQuestion(slot, this.#permits, parts.lease);
+    this.#row = new Row(new PartitionTable([], parts.state.table));
+    const slot = { name: parts.name, kind: 'concurrency', unit: 'permits' };
+    this.#question = new PermitQuestion(slot, this.#row, this.#permits, { lease: parts.lease });
+    this.#entrance = new Entrance(new Inquiry(this, parts.name, [this.#question]), parts.queue);
   }
 
   tryAcquire(key: string, options: PermitOptions = {}): Admission {
-    const attempt = this.#attempt(key, options);
+    const request = this.#request(key, options);
+    const now = this.#gate.open();
     const identity = identityOf(key, options);
-    const earlier = this.#earlier(identity);
+    const earlier = identity === undefined ? undefined : this.#byId.get(identity);
     if (earlier instanceof AdmissionAnswer) return earlier;
-    const isAwaited = earlier !== undefined;
-    const apply = isAwaited ? (): Applied => ({ ...attempt(), denied: 'concurrency' }) : attempt;
-    return this.#remember(identity, this.#gate.tryAcquire(apply, this.#gate.now()));
+    const entrance = request.apply();
+    if (earlier === undefined) return this.#remember(identity, this.#gate.tryAcquire(entrance, now));
+    entrance.inquiry.decide(now, 'peek');
+    return this.#gate.refuse(entrance, 'concurrency');
   }
 
-  async acquire(key: string, options: PermitOptions & AcquireOptions = {}): Promise<Admission> {
-    const attempt = this.#attempt(key, options);
-    const identity = identityOf(key, options);
-    const earlier = this.#earlier(identity);
+  acquire(key: string, options: PermitOptions & AcquireOptions = {}): Promise<Admission> {
+    if (options.id !== undefined) return this.#acquireOnce(key, options);
+    try {
+      return this.#gate.acquire(this.#request(key, options), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #acquireOnce(key: string, options: PermitOptions & AcquireOptions): Promise<Admission> {
+    const request = this.#request(key, options);
+    const identity = identityOf(key, options) as string;
+    this.#gate.open();
+    const earlier = this.#byId.get(identity);
     if (earlier !== undefined) return earlier;
-    const pending = this.#gate.acquire(attempt, options);
-    if (identity === undefined) return pending;
+    const pending = this.#gate.acquire(request, options);
     this.#byId.set(identity, pending);
     try {
       return this.#remember(identity, await pending);
@@ -183,11 +199,11 @@ class KeyedSemaphore implements Semaphore {
   }
 
   waiting(key: string): number {
-    return this.#gate.waiting(this.#name, [checkKey(key, 'key')]);
+    return this.#entrance.lines.get(checkKey(key, 'key'))?.queue.size ?? 0;
   }
 
   resize(quota: number): void {
-    this.#quota = checkUnits(quota, 'quota');
+    this.#terms = { quota: checkUnits(quota, 'quota') };
     this.#gate.serveAll();
   }
 
@@ -200,22 +216,18 @@ class KeyedSemaphore implements Semaphore {
     this.#gate.dispose();
   }
 
-  /** Checks the request once, and returns what fills it in for every attempt. */
-  #attempt(key: string, { permits = 1 }: PermitOptions): () => Applied {
+  /** A request that was checked once, to be asked as often as need be. */
+  #request(key: string, { permits = 1 }: PermitOptions): Applicant {
     checkKey(key, 'key');
     checkCost(permits, 'permits');
-    return () => {
-      this.#question.key = key;
-      this.#question.cost = permits;
-      this.#question.granted = this.#quota;
-      return { group: this.#name, questions: [this.#question], queue: this.#queue };
+    return {
+      apply: () => {
+        this.#row.key = key;
+        this.#question.cost = permits;
+        this.#question.terms = this.#terms;
+        return this.#entrance;
+      },
     };
-  }
-
-  #earlier(identity: string | undefined): Promise<AdmissionAnswer> | AdmissionAnswer | undefined {
-    if (identity === undefined) return undefined;
-    this.#gate.room.leases.expire(this.#gate.now());
-    return this.#byId.get(identity);
   }
 
   #remember(identity: string | undefined, admission: AdmissionAnswer): AdmissionAnswer {

@@ -1,10 +1,13 @@
 import type { Admission } from '../concurrency/admission.ts';
-import { type AcquireOptions, type Applied, Gate, runAdmitted } from '../concurrency/gate.ts';
-import type { LeaseCounts, PermitCounts } from '../concurrency/permits.ts';
+import type { Applicant } from '../concurrency/caller.ts';
+import { type AcquireOptions, Gate, runAdmitted } from '../concurrency/gate.ts';
+import type { LeaseCounts } from '../concurrency/leases.ts';
+import type { Entrance } from '../concurrency/line.ts';
+import type { PermitCounts } from '../concurrency/permits.ts';
 import { checkFields, DescriptorError, join, show } from '../errors.ts';
-import { answer, answerUnmatched, refund } from '../limiter/answer.ts';
+import { Answer, refund } from '../limiter/answer.ts';
 import type { Decision } from '../limiter/decision.ts';
-import { decide, type Mode } from '../limiter/question.ts';
+import type { Mode } from '../limiter/question.ts';
 import { STATE_OPTIONS, type StateOptions, stateFrom } from '../limiter/state-options.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
 import { isMissing } from '../partition/key.ts';
@@ -48,9 +51,6 @@ export interface EngineStats {
   /** Leases granted, and how those that ended did. */
   readonly leases: LeaseCounts;
 }
-
-/** The group that decisions name when no pattern matched. */
-const UNMATCHED = 'unmatched';
 
 /** A policy and the usage of everyone under it. See {@link createEngine}. */
 export interface Engine<P extends PolicyDocument = PolicyDocument> {
@@ -143,8 +143,8 @@ class PolicyEngine implements Engine {
   constructor(document: PolicyDocument, options: EngineOptions) {
     const { table, clock } = stateFrom(options);
     const { algorithms = {} } = options;
-    this.#policy = compilePolicy(parsePolicy(document, algorithms), algorithms, table);
-    this.#gate = new Gate(this, clock);
+    this.#policy = compilePolicy(parsePolicy(document, algorithms), algorithms, table, this);
+    this.#gate = new Gate(clock);
   }
 
   get policy(): PolicyDocument {
@@ -160,18 +160,23 @@ class PolicyEngine implements Engine {
     if (request.group !== undefined) checkRatesOnly(request.group);
     // Whoever only checks does not pass those who wait for the same rate either.
     if (this.#gate.room.waiting > 0) return this.tryAcquire(descriptor, options);
-    return this.#count(this.#decide(descriptor, request, options, 'charge'));
+    const decision = this.#decide(descriptor, request, options, 'charge');
+    if (decision.allowed) this.#allowed++;
+    else this.#denied++;
+    return decision;
   }
 
   tryAcquire(descriptor: LooseDescriptor, options?: EngineCheckOptions): Admission {
-    return this.#count(this.#gate.tryAcquire(this.#apply(descriptor), this.#now(options)));
+    const now = this.#gate.open(this.#now(options));
+    return this.#gate.tryAcquire(this.#apply(descriptor), now);
   }
 
-  async acquire(descriptor: LooseDescriptor, options?: AcquireOptions): Promise<Admission> {
+  acquire(descriptor: LooseDescriptor, options: AcquireOptions = {}): Promise<Admission> {
     // A copy: what waits for one key must not be read as another's because the caller uses the object again.
     const isObject = typeof descriptor === 'object' && descriptor !== null;
-    const apply = this.#apply(isObject ? { ...descriptor } : descriptor);
-    return this.#count(await this.#gate.acquire(apply, options));
+    const kept = isObject ? { ...descriptor } : descriptor;
+    const applicant: Applicant = { apply: () => this.#apply(kept) };
+    return this.#gate.acquire(applicant, options);
   }
 
   async run<T>(
@@ -190,7 +195,7 @@ class PolicyEngine implements Engine {
     const request = readRequest(this.#policy, descriptor);
     const sources: GrantSource[] = [];
     const decision = this.#decide(descriptor, request, options, 'peek', sources);
-    const questions = request.group?.questions ?? [];
+    const questions = request.group?.entrance.inquiry.questions ?? [];
     const limits = decision.limits.map((limit, i) => ({
       ...limit,
       used: limit.key === undefined ? 0 : (questions[i]?.used(decision.at) ?? 0),
@@ -243,8 +248,8 @@ class PolicyEngine implements Engine {
     const partitions = [...this.#policy.partitions.values()];
     this.#gate.room.leases.expire(this.#gate.now());
     return {
-      allowed: this.#allowed,
-      denied: this.#denied,
+      allowed: this.#allowed + this.#gate.admitted,
+      denied: this.#denied + this.#gate.denied,
       partitions: Object.fromEntries(partitions.map(({ name, table }) => [name, table.stats()])),
       permits: Object.fromEntries([...permits].map(([name, table]) => [name, table.stats()])),
       waiting: this.#gate.room.waiting,
@@ -256,29 +261,13 @@ class PolicyEngine implements Engine {
     this.#gate.dispose();
   }
 
-  /** How a request is read into its questions, anew for every attempt. */
-  #apply(descriptor: LooseDescriptor): () => Applied {
-    return () => {
-      const request = readRequest(this.#policy, descriptor);
-      const { group } = request;
-      if (group === undefined) {
-        const isDenied = this.#policy.document.unmatched === 'deny';
-        return {
-          group: UNMATCHED,
-          questions: [],
-          queue: undefined,
-          ...(isDenied && { denied: 'unmatched' }),
-        };
-      }
-      fillQuestions(this.#policy, group, descriptor, request);
-      return { group: group.name, questions: group.questions, queue: group.queue };
-    };
-  }
-
-  #count<D extends Decision>(decision: D): D {
-    if (decision.allowed) this.#allowed++;
-    else this.#denied++;
-    return decision;
+  /** Reads a request into the questions of its group. */
+  #apply(descriptor: LooseDescriptor): Entrance {
+    const request = readRequest(this.#policy, descriptor);
+    const { group } = request;
+    if (group === undefined) return this.#policy.unmatched;
+    fillQuestions(this.#policy, group, descriptor, request);
+    return group.entrance;
   }
 
   #decide(
@@ -290,13 +279,11 @@ class PolicyEngine implements Engine {
   ): Decision {
     const { group } = request;
     const now = this.#now(options);
-    const asked = { owner: this, group: group?.name ?? UNMATCHED, now, mode };
-    if (group === undefined) {
-      return this.#policy.document.unmatched === 'deny' ? answerUnmatched(asked) : answer([], true, asked);
-    }
-    if (group.permits !== undefined) this.#gate.room.leases.expire(this.#gate.now());
-    fillQuestions(this.#policy, group, descriptor, request, sources);
-    return answer(group.questions, decide(group.questions, now, mode), asked);
+    if (group?.permits !== undefined) this.#gate.room.leases.expire(this.#gate.now());
+    if (group !== undefined) fillQuestions(this.#policy, group, descriptor, request, sources);
+    const { inquiry, denied } = group?.entrance ?? this.#policy.unmatched;
+    const isAgreed = inquiry.decide(now, mode);
+    return new Answer(inquiry, isAgreed && denied === undefined, denied);
   }
 
   /** The table and the key of a partition that some limit is per. */

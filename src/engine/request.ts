@@ -67,13 +67,17 @@ export function fillQuestions(
   request: Request,
   sources?: GrantSource[],
 ): void {
-  const quotas = readQuotas(policy, descriptor.quotas);
-  if (descriptor.cost !== undefined) checkCosts(policy, descriptor.cost);
-  const facts = { descriptor, params: request.match?.params, tier: request.tier };
-  for (const { question, grant, slot, partition, missing } of group.limits) {
-    const source = grant(facts, quotas?.[slot.name]);
-    question.cost = costOf(descriptor.cost, slot.unit, slot.name);
-    question.key = partition.keyOf(descriptor, facts.params, missing);
+  const { quotas, cost } = descriptor;
+  const own = quotas === undefined ? undefined : readQuotas(policy, quotas);
+  if (cost !== undefined) checkCosts(policy, cost);
+  const params = request.match?.params;
+  for (const { row, partition, missing } of group.places)
+    row.key = partition.keyOf(descriptor, params, missing);
+  for (const { question, grants } of group.members) {
+    const { name, unit } = question.slot;
+    const { granted, source } = grants.find(descriptor, params, request.tier, own?.[name]);
+    question.terms = granted;
+    question.cost = costOf(cost, unit, name);
     sources?.push(source);
   }
 }
@@ -91,8 +95,7 @@ function readTier(policy: CompiledPolicy, tier: unknown): string | undefined {
   throw unknownName('tier', tier, [...policy.tiers]);
 }
 
-function readQuotas(policy: CompiledPolicy, quotas: unknown): Readonly<Record<string, unknown>> | undefined {
-  if (quotas === undefined) return undefined;
+function readQuotas(policy: CompiledPolicy, quotas: unknown): Readonly<Record<string, unknown>> {
   if (typeof quotas !== 'object' || quotas === null) {
     throw wrong('bad-value', 'quotas', quotas, `quotas is ${show(quotas)}; give quotas by limit`);
   }

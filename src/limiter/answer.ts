@@ -1,7 +1,9 @@
 import { DescriptorError, show } from '../errors.ts';
 import type { Millis } from '../time.ts';
 import type { Decision, LimitDecision, Reason } from './decision.ts';
-import type { LimitAnswer, Mode, Question } from './question.ts';
+import type { Inquiry } from './inquiry.ts';
+import type { Terms } from './question.ts';
+import { type Said, Verdict } from './verdict.ts';
 
 /** The answer to one request, which also knows whose it is and what it took. */
 export class Answer implements Decision {
@@ -14,119 +16,94 @@ export class Answer implements Decision {
   readonly resetAt: Millis | undefined;
   readonly retryAt: Millis | undefined;
   readonly reason: Reason;
-  readonly limits: readonly LimitDecision[];
-  readonly #owner: object;
-  #charges: readonly LimitAnswer[];
+  readonly #inquiry: Inquiry;
+  readonly #terms: Terms;
+  readonly #key: string | undefined;
+  readonly #cost: number;
+  readonly #chargedAt: Millis;
+  readonly #era: number;
+  #isCharged: boolean;
+  #verdicts: readonly Verdict[] | undefined;
+  #limits: readonly LimitDecision[] | undefined;
 
-  constructor({ outcome, limits }: AnswerParts) {
-    const { now, decisive } = outcome;
-    this.allowed = outcome.allowed;
-    this.at = now;
-    this.group = outcome.group;
-    this.limit = decisive?.name;
-    this.quota = decisive?.quota ?? Number.POSITIVE_INFINITY;
-    this.remaining = decisive?.remaining ?? Number.POSITIVE_INFINITY;
-    this.resetAt = decisive === undefined ? now : decisive.resetAt;
-    this.retryAt = outcome.retryAt;
-    this.reason = outcome.reason;
-    this.limits = limits;
-    this.#owner = outcome.owner;
-    this.#charges = outcome.charged ? limits : [];
+  /**
+   * @param inquiry - that has decided
+   * @param allowed - what comes of it
+   * @param instead - reason of a denial that no limit is the cause of
+   */
+  constructor(inquiry: Inquiry, allowed: boolean = inquiry.isAgreed, instead?: Reason) {
+    inquiry.report(allowed);
+    const said = inquiry.decisive ?? unlimited(inquiry.now);
+    this.allowed = allowed;
+    this.at = inquiry.now;
+    this.group = inquiry.group;
+    this.limit = inquiry.decisive?.slot.name;
+    this.quota = said.terms.quota;
+    this.remaining = said.remaining;
+    this.resetAt = said.resetAt;
+    this.retryAt = allowed ? undefined : instead === 'unmatched' ? Number.POSITIVE_INFINITY : inquiry.retryAt;
+    this.reason = instead ?? said.reason;
+    this.#inquiry = inquiry;
+    this.#terms = said.terms;
+    this.#key = said.key;
+    this.#cost = said.cost;
+    this.#chargedAt = said.chargedAt;
+    this.#era = said.era;
+    this.#isCharged = allowed && inquiry.mode === 'charge';
+    const isKept = inquiry.only !== undefined && instead === undefined;
+    this.#verdicts = isKept ? undefined : inquiry.verdicts();
+    this.#limits = undefined;
+  }
+
+  get limits(): readonly LimitDecision[] {
+    this.#limits ??= this.verdicts.map((verdict) => verdict.toDecision());
+    return this.#limits;
+  }
+
+  /** What each limit said. A decision by a single limit makes it only when somebody asks. */
+  protected get verdicts(): readonly Verdict[] {
+    this.#verdicts ??= this.#onlyVerdict();
+    return this.#verdicts;
+  }
+
+  #onlyVerdict(): Verdict[] {
+    const { only } = this.#inquiry;
+    const { reason, remaining, resetAt, retryAt } = this;
+    const asked = { terms: this.#terms, key: this.#key, cost: this.#cost };
+    const charged = { chargedAt: this.#chargedAt, era: this.#era };
+    const said = { ...asked, ...charged, reason, remaining, resetAt, retryAt };
+    return only === undefined ? [] : [new Verdict(only, said)];
   }
 
   /** The charges of this decision, which are taken from it: a second call finds none. */
-  takeCharges(): readonly LimitAnswer[] {
-    const charges = this.#charges;
-    this.#charges = [];
+  takeCharges(): readonly Verdict[] {
+    const charges = this.#isCharged ? this.verdicts : [];
+    this.#isCharged = false;
     return charges;
+  }
+
+  /** Everything, `limits` too, for `JSON.stringify`. */
+  toJSON(): Decision {
+    return { ...this, limits: this.limits };
   }
 
   /** `decision` as an answer of `owner`. */
   static of(decision: Decision, owner: object): Answer {
-    if (!(typeof decision === 'object' && decision !== null && #owner in decision)) {
+    if (!(typeof decision === 'object' && decision !== null && #inquiry in decision)) {
       const message = `${show(decision)} is no decision; give the very one that check returned, not a copy`;
       throw new DescriptorError({ code: 'no-decision', path: 'decision', value: decision, message });
     }
-    if (decision.#owner === owner) return decision;
+    if (decision.#inquiry.owner === owner) return decision;
     const message = 'the decision was made by another limiter or engine; refund it there';
     throw new DescriptorError({ code: 'foreign-decision', path: 'decision', value: decision, message });
   }
 }
 
-/** What an {@link Answer} is made of. */
-export interface AnswerParts {
-  readonly outcome: Outcome;
-  readonly limits: readonly LimitAnswer[];
-}
-
-interface Outcome {
-  readonly owner: object;
-  readonly group: string;
-  readonly now: Millis;
-  readonly allowed: boolean;
-  readonly charged: boolean;
-  readonly decisive: LimitDecision | undefined;
-  readonly retryAt: Millis | undefined;
-  readonly reason: Reason;
-}
-
-/** Who decided what for which group. */
-export interface Asked {
-  /** The limiter or engine that decides; only it takes the decision back for a refund. */
-  readonly owner: object;
-  readonly group: string;
-  readonly now: Millis;
-  readonly mode: Mode;
-}
-
-/** The decision over questions that {@link decide} has answered. */
-export function answer(questions: readonly Question[], allowed: boolean, asked: Asked): Decision {
-  return new Answer(answerParts(questions, allowed, asked));
-}
-
-/**
- * What the decision says.
- *
- * @param instead - reason of a denial that no limit is the cause of
- */
-export function answerParts(
-  questions: readonly Question[],
-  allowed: boolean,
-  asked: Asked,
-  instead?: Reason,
-): AnswerParts {
-  const limits = questions.map((question) => question.answer(asked.now));
-  const decisive = allowed ? nearestToEmpty(limits) : (blocking(limits) ?? limits[0]);
-  const { owner, group, now } = asked;
-  const charged = allowed && asked.mode === 'charge';
-  const retryAt = allowed
-    ? undefined
-    : instead === 'unmatched'
-      ? Number.POSITIVE_INFINITY
-      : latestRetry(limits);
-  const reason = instead ?? decisive?.reason ?? 'ok';
-  return { outcome: { owner, group, now, allowed, charged, decisive, retryAt, reason }, limits };
-}
-
-/** When all limits agree: never if one never does, and at an unknown time if that is so for one. */
-function latestRetry(limits: readonly LimitDecision[]): Millis | undefined {
-  let latest = Number.NEGATIVE_INFINITY;
-  let isUnknown = false;
-  for (const { allowed, retryAt } of limits) {
-    if (allowed) continue;
-    if (retryAt === undefined) isUnknown = true;
-    else latest = Math.max(latest, retryAt);
-  }
-  const isKnown = latest === Number.POSITIVE_INFINITY || (!isUnknown && latest !== Number.NEGATIVE_INFINITY);
-  return isKnown ? latest : undefined;
-}
-
-/** The decision about a request that no pattern of the policy matches, where the policy denies that. */
-export function answerUnmatched(asked: Asked): Decision {
-  const { owner, group, now } = asked;
-  const never = { retryAt: Number.POSITIVE_INFINITY, reason: 'unmatched' } as const;
-  const outcome = { owner, group, now, allowed: false, charged: false, decisive: undefined, ...never };
-  return new Answer({ outcome, limits: [] });
+/** What is said where there is no limit to say it. */
+function unlimited(now: Millis): Said {
+  const all = Number.POSITIVE_INFINITY;
+  const asked = { terms: { quota: all }, key: undefined, cost: 0 };
+  return { ...asked, reason: 'ok', remaining: all, resetAt: now, retryAt: undefined, chargedAt: 0, era: 0 };
 }
 
 /**
@@ -136,33 +113,4 @@ export function answerUnmatched(asked: Asked): Decision {
  */
 export function refund(decision: Decision, owner: object, now: Millis): void {
   for (const charge of Answer.of(decision, owner).takeCharges()) charge.refund(now);
-}
-
-function nearestToEmpty(limits: readonly LimitDecision[]): LimitDecision | undefined {
-  let nearest: LimitDecision | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const limit of limits) {
-    const share = limit.remaining / (limit.burst ?? limit.quota);
-    if (nearest === undefined || share < least) {
-      nearest = limit;
-      least = share;
-    }
-  }
-  return nearest;
-}
-
-/** Reasons in the order in which they block, the others coming last. */
-const RANK: { readonly [R in Reason]?: number } = { never: 0, missing: 0, blocked: 1, concurrency: 2 };
-
-function blocking(limits: readonly LimitDecision[]): LimitDecision | undefined {
-  let first: LimitDecision | undefined;
-  for (const limit of limits) {
-    if (!limit.allowed && (first === undefined || blocksBefore(limit, first))) first = limit;
-  }
-  return first;
-}
-
-function blocksBefore(a: LimitDecision, b: LimitDecision): boolean {
-  const [rankA, rankB] = [RANK[a.reason] ?? 3, RANK[b.reason] ?? 3];
-  return rankA < rankB || (rankA === rankB && (a.retryAt ?? 0) > (b.retryAt ?? 0));
 }

@@ -2,13 +2,15 @@ import type { Plan } from '../algorithms/algorithm.ts';
 import { checkFields, collectFaults, PolicyError, show } from '../errors.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
 import { checkKey } from '../partition/key.ts';
+import { Row } from '../partition/row.ts';
 import { PartitionTable, type TableStats } from '../partition/table.ts';
 import { type Clock, type Millis, toInstant } from '../time.ts';
-import { answer, refund } from './answer.ts';
+import { Answer, refund } from './answer.ts';
 import { checkCost } from './cost.ts';
 import type { Decision } from './decision.ts';
+import { Inquiry } from './inquiry.ts';
 import { checkName } from './name.ts';
-import { decide, type Mode } from './question.ts';
+import type { Mode } from './question.ts';
 import { RateQuestion } from './rate-question.ts';
 import { STATE_OPTIONS, type StateOptions, stateFrom } from './state-options.ts';
 
@@ -91,11 +93,11 @@ export function createLimiter(plan: Plan, options: LimiterOptions = {}): Limiter
 }
 
 class KeyedLimiter implements Limiter {
-  readonly #name: string;
   readonly #clock: Clock;
   readonly #table: PartitionTable;
+  readonly #row: Row;
   readonly #question: RateQuestion;
-  readonly #questions: readonly RateQuestion[];
+  readonly #inquiry: Inquiry;
   #allowed = 0;
   #denied = 0;
 
@@ -105,12 +107,11 @@ class KeyedLimiter implements Limiter {
       name: () => checkName(options.name ?? 'default', 'name'),
       unit: () => checkName(options.unit ?? 'requests', 'unit'),
     });
-    this.#name = name;
     this.#clock = state.clock;
     this.#table = new PartitionTable([plan], state.table);
-    const slot = { name, kind: plan.algorithm.kind, unit, table: this.#table };
-    this.#question = new RateQuestion(slot, plan, 0);
-    this.#questions = [this.#question];
+    this.#row = new Row(this.#table);
+    this.#question = new RateQuestion({ name, kind: plan.algorithm.kind, unit }, this.#row, plan, 0);
+    this.#inquiry = new Inquiry(this, name, [this.#question]);
   }
 
   check(key: string, options?: CheckOptions): Decision {
@@ -146,13 +147,12 @@ class KeyedLimiter implements Limiter {
   }
 
   #decide(key: string, options: CheckOptions | undefined, mode: Mode): Decision {
-    const question = this.#question;
     const cost = options?.cost === undefined ? 1 : checkCost(options.cost);
     const now = this.#now(options);
-    question.key = checkKey(key, 'key');
-    question.cost = cost;
-    const isAllowed = decide(this.#questions, now, mode);
-    return answer(this.#questions, isAllowed, { owner: this, group: this.#name, now, mode });
+    this.#row.key = checkKey(key, 'key');
+    this.#question.cost = cost;
+    this.#inquiry.decide(now, mode);
+    return new Answer(this.#inquiry);
   }
 
   #now(options?: Pick<CheckOptions, 'now'>): Millis {

@@ -1,27 +1,36 @@
-import type { PartitionTable } from '../partition/table.ts';
+import type { Row } from '../partition/row.ts';
 import type { Millis } from '../time.ts';
-import type { LimitDecision, Reason } from './decision.ts';
+import type { Reason } from './decision.ts';
+import type { Said, Verdict } from './verdict.ts';
 
 /** `charge` asks and takes; `peek` asks and writes nothing at all. */
 export type Mode = 'charge' | 'peek';
 
-/** What one limit is called, and whose requests are blocked from it. */
+/** What one limit is called. */
 export interface Slot {
   readonly name: string;
   /** The algorithm's name, or `concurrency`. */
   readonly kind: string;
   readonly unit: string;
-  readonly table: PartitionTable;
+}
+
+/** What a limit grants to one request. */
+export interface Terms {
+  readonly quota: number;
+  readonly window?: Millis;
+  readonly burst?: number;
 }
 
 /**
  * One limit being asked about one request. Made once for each place a limit is used and filled in anew for every
- * request, so that deciding allocates nothing.
+ * request, so that asking allocates nothing.
  */
-export abstract class Question {
+export abstract class Question implements Said {
   readonly slot: Slot;
-  /** Whose budget; `undefined` if the request does not say and the limit denies that. */
-  key: string | undefined = undefined;
+  /** Whose budget, and where it is kept. */
+  readonly row: Row;
+  /** What the limit grants to this request. */
+  abstract terms: Terms;
   /** Units, or permits, that are asked for. */
   cost = 1;
 
@@ -29,105 +38,72 @@ export abstract class Question {
   reason: Reason = 'ok';
   /** Denied: the first instant at which this limit would agree; `undefined`: nobody knows. */
   retryAt: Millis | undefined = undefined;
-  /** What the block on the key says, if one is in force. */
+  /** Blocked: what the block on the key says. */
   blockReason: string | undefined = undefined;
+  /** What {@link Question.refund} needs to know of the charge. */
+  chargedAt: Millis = 0;
+  /** What is left, and when all of it is back; written by {@link Question.report}. */
+  remaining = 0;
+  resetAt: Millis | undefined = 0;
 
-  constructor(slot: Slot) {
+  constructor(slot: Slot, row: Row) {
     this.slot = slot;
+    this.row = row;
   }
 
-  /** What the limit grants to this request. */
-  abstract get quota(): number;
-  abstract get window(): Millis | undefined;
-  abstract get burst(): number | undefined;
+  get key(): string | undefined {
+    return this.row.key;
+  }
+
+  get era(): number {
+    return this.row.table.era;
+  }
+
   /** Writes {@link Question.reason} and {@link Question.retryAt} for a key that is there. */
   protected abstract inquire(key: string, now: Millis, mode: Mode): void;
   /** Takes what was asked for. */
   abstract charge(now: Millis): void;
-  /** Units or permits in use when the question was answered; asked of a key that is there. */
+  /** Units or permits in use; asked of a key that is there. */
   abstract used(now: Millis): number;
-  abstract remaining(now: Millis): number;
-  abstract resetAt(now: Millis): Millis | undefined;
-  /** The answer, for good. */
-  abstract answer(now: Millis): LimitAnswer;
+  /** Writes {@link Question.remaining} and {@link Question.resetAt}, after the charge if one was made. */
+  protected abstract measure(now: Millis): void;
+  /** Gives units of a charge back, as far as they are still outstanding; permits come back with their lease. */
+  abstract refund(charged: Verdict, units: number, now: Millis): void;
+  /** Charges more, past the quota if need be, to whoever was charged. */
+  abstract chargeMore(charged: Verdict, units: number, now: Millis): void;
 
-  ask(now: Millis, mode: Mode): void {
-    const { key, slot } = this;
-    this.blockReason = undefined;
+  /** Whether the limit agrees. */
+  ask(now: Millis, mode: Mode): boolean {
+    const { key, table } = this.row;
+    this.reason = 'ok';
     this.retryAt = undefined;
+    this.blockReason = undefined;
     if (key === undefined) {
       this.reason = 'missing';
       this.retryAt = Number.POSITIVE_INFINITY;
+    } else {
+      this.inquire(key, now, mode);
+      if (table.blocks.size > 0) this.#applyBlock(key, now);
+    }
+    return this.reason === 'ok';
+  }
+
+  report(now: Millis): void {
+    if (this.reason === 'missing') {
+      this.remaining = 0;
+      this.resetAt = now;
       return;
     }
-    this.reason = 'ok';
-    this.inquire(key, now, mode);
-    if (slot.table.blocks.size > 0) this.#applyBlock(key, now);
+    this.measure(now);
+    if (this.reason === 'blocked') this.remaining = 0;
   }
 
   #applyBlock(key: string, now: Millis): void {
-    const block = this.slot.table.blocks.find(key, now);
+    const block = this.row.table.blocks.find(key, now);
     if (block === undefined) return;
     this.blockReason = block.reason;
     if (this.reason === 'never') return;
     this.reason = 'blocked';
     this.retryAt = Math.max(this.retryAt ?? now, block.until);
   }
-}
-
-/**
- * Asks every limit, then charges all of them or none.
- *
- * @param questions - filled in with whose budget, which quota and what cost
- * @returns whether all agree
- */
-export function decide(questions: readonly Question[], now: Millis, mode: Mode): boolean {
-  let isAllowed = true;
-  for (const question of questions) {
-    question.ask(now, mode);
-    if (question.reason !== 'ok') isAllowed = false;
-  }
-  if (isAllowed && mode === 'charge') for (const question of questions) question.charge(now);
-  return isAllowed;
-}
-
-/** One limit's answer. */
-export class LimitAnswer implements LimitDecision {
-  readonly name: string;
-  readonly kind: string;
-  readonly unit: string;
-  readonly key: string | undefined;
-  readonly allowed: boolean;
-  readonly cost: number;
-  readonly quota: number;
-  declare readonly window?: Millis;
-  declare readonly burst?: number;
-  readonly remaining: number;
-  readonly resetAt: Millis | undefined;
-  readonly retryAt: Millis | undefined;
-  readonly reason: Reason;
-  readonly mode = 'enforce';
-
-  constructor(question: Question, now: Millis) {
-    const { slot, reason, window, burst } = question;
-    this.name = slot.name;
-    this.kind = slot.kind;
-    this.unit = slot.unit;
-    this.key = question.key;
-    this.allowed = reason === 'ok';
-    this.cost = question.cost;
-    this.quota = question.quota;
-    if (window !== undefined) this.window = window;
-    if (burst !== undefined) this.burst = burst;
-    this.remaining = reason === 'missing' || reason === 'blocked' ? 0 : question.remaining(now);
-    this.resetAt = reason === 'missing' ? now : question.resetAt(now);
-    this.retryAt = this.allowed ? undefined : question.retryAt;
-    this.reason = reason;
-  }
-
-  /** Gives back what is still outstanding of this limit's charge; permits are given back with their lease. */
-  refund(_now: Millis): void {}
-
-  /** Corrects this limit's charge to what the request turned out to cost. */
-  settle(_cost: number, _now: Millis): void {}
 }

@@ -4,60 +4,67 @@
  * @module
  */
 
-import type { QueuePlan } from '../concurrency/gate.ts';
+import { Entrance } from '../concurrency/line.ts';
 import { PermitQuestion } from '../concurrency/permit-question.ts';
 import { PermitTable } from '../concurrency/permits.ts';
 import { queuePlan } from '../concurrency/semaphore.ts';
-import type { Question, Slot } from '../limiter/question.ts';
+import { Inquiry } from '../limiter/inquiry.ts';
+import type { Question, Slot, Terms } from '../limiter/question.ts';
 import { RateQuestion } from '../limiter/rate-question.ts';
+import { Row } from '../partition/row.ts';
 import { PartitionTable, type TableOptions } from '../partition/table.ts';
 import { parseDuration } from '../time.ts';
-import type { LooseDescriptor } from './descriptor.ts';
 import type { ConcurrencyDocument, GroupDocument, LimitDocument, PolicyDocument } from './document.ts';
-import { type GrantSource, Grants, planMaker } from './grants.ts';
+import { Grants, planMaker } from './grants.ts';
 import { createMatcher, type Matcher } from './match.ts';
-import { Partition, type PathParams, partitionId } from './partition.ts';
+import { Partition, partitionId } from './partition.ts';
 import { parsePattern } from './pattern.ts';
 import { type Algorithms, isConcurrency, type RateDocument } from './plans.ts';
 
-/** The facts of a request that say what a limit grants it. */
-interface Facts {
-  readonly descriptor: LooseDescriptor;
-  readonly params: PathParams | undefined;
-  readonly tier: string | undefined;
-}
-
-/** A question that fills itself in with what its limit grants. */
-interface Member {
-  readonly question: Question;
-  /** @param quota - what the descriptor brings for this limit */
-  grant(facts: Facts, quota: unknown): GrantSource;
-}
+type Missing = 'error' | 'shared' | 'deny';
 
 /** One limit of a policy. */
 interface CompiledLimit {
   readonly slot: Slot;
-  readonly missing: 'error' | 'shared' | 'deny';
+  readonly missing: Missing;
   readonly partition: Partition;
+  readonly grants: Grants<Terms>;
   /** A question of its own for a group. */
-  member(leave: number): Member;
+  question(row: Row, leave: number): Question;
 }
 
-/** One group: its limits, and a question to each of them, which every request of the group fills in anew. */
+/** A question of a group, and what says how much its limit grants to whom. */
+export interface Member {
+  readonly question: Question;
+  readonly grants: Grants<Terms>;
+}
+
+/** A row that a group asks against, and how its key is found. */
+export interface Place {
+  readonly row: Row;
+  readonly partition: Partition;
+  readonly missing: Missing;
+}
+
+/** One group: a question to each of its limits, which every request of the group fills in anew. */
 export interface CompiledGroup {
   readonly name: string;
-  readonly limits: readonly (CompiledLimit & Member)[];
-  readonly questions: readonly Question[];
+  readonly members: readonly Member[];
+  readonly places: readonly Place[];
+  readonly entrance: Entrance;
   /** The first concurrency limit of the group, if it has one. */
   readonly permits: string | undefined;
-  /** Where its requests may wait. */
-  readonly queue: QueuePlan | undefined;
 }
+
+/** The group that decisions name when no pattern matched. */
+const UNMATCHED = 'unmatched';
 
 /** A whole policy. */
 export interface CompiledPolicy {
   readonly document: PolicyDocument;
   readonly groups: ReadonlyMap<string, CompiledGroup>;
+  /** For requests that no pattern matches, where the policy names no group for them. */
+  readonly unmatched: Entrance;
   readonly matcher: Matcher;
   readonly limits: ReadonlyMap<string, CompiledLimit>;
   /** By {@link partitionId}. */
@@ -71,11 +78,13 @@ export interface CompiledPolicy {
  * Compiles a policy that has been parsed.
  *
  * @param options - ceilings of each partition's table
+ * @param owner - the engine that will decide by it
  */
 export function compilePolicy(
   document: PolicyDocument,
   algorithms: Algorithms,
   options: TableOptions,
+  owner: object,
 ): CompiledPolicy {
   const partitions = new Map<string, Partition>();
   const permits = new Map<string, PermitTable>();
@@ -94,21 +103,11 @@ export function compilePolicy(
     partitions.set(id, partition);
     let offset = 0;
     for (const { name, limit, shape, grants } of rates) {
-      const slot: Slot = { name, kind: limit.algorithm, unit: limit.unit ?? 'requests', table };
+      const slot: Slot = { name, kind: limit.algorithm, unit: limit.unit ?? 'requests' };
       const first = offset;
       offset += shape.algorithm.cells;
-      const member = (): Member => {
-        const question = new RateQuestion(slot, shape, first);
-        return {
-          question,
-          grant: ({ descriptor, params, tier }, quota) => {
-            const { granted, source } = grants.find(descriptor, params, tier, quota);
-            question.plan = granted;
-            return source;
-          },
-        };
-      };
-      limits.set(name, { slot, missing: limit.missing ?? 'error', partition, member });
+      const question = (row: Row): Question => new RateQuestion(slot, row, shape, first);
+      limits.set(name, { slot, missing: limit.missing ?? 'error', partition, grants, question });
     }
     for (const [name, limit] of members.filter(isPermitEntry)) {
       const held = new PermitTable(options.maxKeys);
@@ -116,11 +115,15 @@ export function compilePolicy(
       limits.set(name, compilePermits(name, limit, { document, partition, held }));
     }
   }
-  const groups = Object.entries(document.groups).map(([name, group]) => compileGroup(name, group, limits));
+  const groups = Object.entries(document.groups).map(([name, group]) =>
+    compileGroup(name, group, limits, owner),
+  );
+  const isDenied = document.unmatched === 'deny';
   const units = [...limits.values()].map(({ slot }) => slot.unit);
   return {
     document,
     groups: new Map(groups.map((group) => [group.name, group])),
+    unmatched: new Entrance(new Inquiry(owner, UNMATCHED, []), undefined, isDenied ? 'unmatched' : undefined),
     matcher: compileMatcher(document),
     limits,
     partitions,
@@ -135,21 +138,12 @@ function compilePermits(
   limit: ConcurrencyDocument,
   { document, partition, held }: { document: PolicyDocument; partition: Partition; held: PermitTable },
 ): CompiledLimit {
-  const slot: Slot = { name, kind: 'concurrency', unit: 'permits', table: partition.table };
+  const slot: Slot = { name, kind: 'concurrency', unit: 'permits' };
   const lease = limit.lease === undefined ? Number.POSITIVE_INFINITY : parseDuration(limit.lease, 'lease');
-  const grants = new Grants(name, document, ({ quota }) => quota);
-  const member = (leave: number): Member => {
-    const question = new PermitQuestion(slot, held, lease, leave);
-    return {
-      question,
-      grant: ({ descriptor, params, tier }, quota) => {
-        const { granted, source } = grants.find(descriptor, params, tier, quota);
-        question.granted = granted;
-        return source;
-      },
-    };
-  };
-  return { slot, missing: limit.missing ?? 'error', partition, member };
+  const grants = new Grants(name, document, ({ quota }): Terms => ({ quota }));
+  const question = (row: Row, leave: number): Question =>
+    new PermitQuestion(slot, row, held, { lease, leave });
+  return { slot, missing: limit.missing ?? 'error', partition, grants, question };
 }
 
 function isRateEntry(entry: [string, LimitDocument]): entry is [string, RateDocument] {
@@ -173,18 +167,27 @@ function compileGroup(
   name: string,
   group: GroupDocument,
   limits: ReadonlyMap<string, CompiledLimit>,
+  owner: object,
 ): CompiledGroup {
+  const places: Place[] = [];
+  const placeOf = ({ partition, missing }: CompiledLimit): Place => {
+    const found = places.find((place) => place.partition === partition && place.missing === missing);
+    if (found !== undefined) return found;
+    const place = { row: new Row(partition.table), partition, missing };
+    places.push(place);
+    return place;
+  };
   const members = group.limits.flatMap((limit) => {
     const compiled = limits.get(limit);
-    return compiled === undefined ? [] : [{ ...compiled, ...compiled.member(group.leave?.[limit] ?? 0) }];
+    if (compiled === undefined) return [];
+    const question = compiled.question(placeOf(compiled).row, group.leave?.[limit] ?? 0);
+    return [{ question, grants: compiled.grants }];
   });
-  return {
-    name,
-    limits: members,
-    questions: members.map(({ question }) => question),
-    permits: members.find(({ slot }) => slot.kind === 'concurrency')?.slot.name,
-    queue: group.queue === undefined ? undefined : queuePlan(group.queue, 'queue'),
-  };
+  const questions = members.map(({ question }) => question);
+  const queue = group.queue === undefined ? undefined : queuePlan(group.queue, 'queue');
+  const entrance = new Entrance(new Inquiry(owner, name, questions), queue);
+  const permits = questions.find(({ slot }) => slot.kind === 'concurrency')?.slot.name;
+  return { name, members, places, entrance, permits };
 }
 
 function compileMatcher(document: PolicyDocument): Matcher {

@@ -18,8 +18,9 @@ import {
 } from 'headgate';
 import { LRUCache } from 'lru-cache';
 import { describe, expect, it } from 'vitest';
-import { decide } from '../../src/limiter/question.ts';
+import { Inquiry } from '../../src/limiter/inquiry.ts';
 import { RateQuestion } from '../../src/limiter/rate-question.ts';
+import { Row } from '../../src/partition/row.ts';
 import { PartitionTable } from '../../src/partition/table.ts';
 
 type RatePlan = Plan & { readonly window: number };
@@ -556,16 +557,15 @@ describe('garbage in the cells of a table', () => {
     fc.assert(
       fc.property(cases, ({ plan, maxKeys, garbage, who }) => {
         const table = new PartitionTable([plan], { maxKeys, maxBlocks: 1, seed: [1, 2] });
-        const question = new RateQuestion(
-          { name: 'default', kind: plan.algorithm.kind, unit: 'requests', table },
-          plan,
-          0,
-        );
+        const row = new Row(table);
+        const slot = { name: 'default', kind: plan.algorithm.kind, unit: 'requests' };
+        const question = new RateQuestion(slot, row, plan, 0);
+        const inquiry = new Inquiry({}, 'default', [question]);
         const capacity = capacityOf(plan);
         const ask = (key: string, at: number, cost: number): boolean => {
-          question.key = key;
+          row.key = key;
           question.cost = cost;
-          return decide([question], at, 'charge');
+          return inquiry.decide(at, 'charge');
         };
         const keys = numbered(maxKeys + 4);
         for (const key of keys) ask(key, now, 1);

@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type Lease, Leases, PermitTable } from '../../../src/concurrency/permits.ts';
+import { type Hold, type Lease, Leases } from '../../../src/concurrency/leases.ts';
+import { PermitTable } from '../../../src/concurrency/permits.ts';
 
 function setUp(): { table: PermitTable; leases: Leases; ended: Lease[] } {
   const ended: Lease[] = [];
   return { table: new PermitTable(2), leases: new Leases((lease) => ended.push(lease)), ended };
+}
+
+function hold(table: PermitTable, key: string, count: number, next?: Hold): Hold {
+  return { table, permits: table.open(key), count, next };
 }
 
 const FOREVER = Number.POSITIVE_INFINITY;
@@ -11,16 +16,31 @@ const FOREVER = Number.POSITIVE_INFINITY;
 describe('PermitTable', () => {
   it('should keep a key only while something is held or awaited', () => {
     const { table, leases } = setUp();
-    const hold = { table, permits: table.open('a'), count: 2 };
-    expect(table.open('a')).toBe(hold.permits);
-    const lease = leases.grant([hold], FOREVER, 0);
+    const held = hold(table, 'a', 2);
+    expect(table.open('a')).toBe(held.permits);
+    const lease = leases.grant(held, FOREVER, 0);
     expect(table.stats()).toEqual({ keys: 1, held: 2 });
-    hold.permits.lines.add({});
+    held.permits.awaited++;
     leases.release(lease, 0);
     expect(table.stats()).toEqual({ keys: 1, held: 0 });
-    hold.permits.lines.clear();
-    table.close(hold.permits);
+    held.permits.awaited--;
+    table.close(held.permits);
     expect(table.stats()).toEqual({ keys: 0, held: 0 });
+  });
+
+  it('should not count a key that was let go, and take it up again', () => {
+    const { table } = setUp();
+    const [a, b] = [table.open('a'), table.open('b')];
+    table.close(a);
+    expect([table.size, table.hasRoomFor('a'), table.hasRoomFor('c')]).toEqual([1, true, true]);
+    table.open('c');
+    expect([table.size, table.hasRoomFor('a'), table.hasRoomFor('c')]).toEqual([2, false, true]);
+    table.close(b);
+    expect([table.size, table.hasRoomFor('a'), table.find('a')]).toEqual([1, true, undefined]);
+    expect(table.open('b')).toBe(b);
+    table.close(b);
+    table.close(b);
+    expect([table.open('a'), table.size]).toEqual([a, 2]);
   });
 
   it('should have room for keys it holds, and for others up to its bound', () => {
@@ -46,7 +66,7 @@ describe('PermitTable', () => {
 describe('Leases', () => {
   it('should end a lease once, however often it is released', () => {
     const { table, leases, ended } = setUp();
-    const lease = leases.grant([{ table, permits: table.open('a'), count: 1 }], 10, 0);
+    const lease = leases.grant(hold(table, 'a', 1), 10, 0);
     expect([leases.release(lease, 5), leases.release(lease, 6), leases.release(lease, 20)]).toEqual([
       true,
       false,
@@ -63,7 +83,7 @@ describe('Leases', () => {
     ['later', 1_000, false],
   ])('should say whether a lease of 10 ms is released %s', (_title, now, released) => {
     const { table, leases } = setUp();
-    const lease = leases.grant([{ table, permits: table.open('a'), count: 1 }], 10, 0);
+    const lease = leases.grant(hold(table, 'a', 1), 10, 0);
     expect(leases.release(lease, now)).toBe(released);
     expect(lease.isLost).toBe(!released);
     expect(leases.counts()).toEqual({ granted: 1, released: released ? 1 : 0, expired: released ? 0 : 1 });
@@ -72,7 +92,7 @@ describe('Leases', () => {
 
   it('should start the time anew when renewed, and not once it is up', () => {
     const { table, leases } = setUp();
-    const lease = leases.grant([{ table, permits: table.open('a'), count: 1 }], 10, 0);
+    const lease = leases.grant(hold(table, 'a', 1), 10, 0);
     expect([leases.renew(lease, 9), leases.nextExpiry]).toEqual([true, 19]);
     leases.expire(18);
     expect(lease.isHeld).toBe(true);
@@ -82,7 +102,7 @@ describe('Leases', () => {
 
   it('should renew a lease without an end', () => {
     const { table, leases } = setUp();
-    const lease = leases.grant([{ table, permits: table.open('a'), count: 1 }], FOREVER, 0);
+    const lease = leases.grant(hold(table, 'a', 1), FOREVER, 0);
     expect([leases.renew(lease, 1e9), leases.nextExpiry]).toEqual([true, FOREVER]);
     leases.release(lease, 1e9);
     expect(leases.renew(lease, 1e9)).toBe(false);
@@ -90,16 +110,8 @@ describe('Leases', () => {
 
   it('should take back all permits of a lease together, the earliest lease first', () => {
     const { table, leases, ended } = setUp();
-    const [a, b] = [table.open('a'), table.open('b')];
-    const late = leases.grant([{ table, permits: a, count: 3 }], 20, 0);
-    const early = leases.grant(
-      [
-        { table, permits: a, count: 1 },
-        { table, permits: b, count: 2 },
-      ],
-      10,
-      0,
-    );
+    const late = leases.grant(hold(table, 'a', 3), 20, 0);
+    const early = leases.grant(hold(table, 'a', 1, hold(table, 'b', 2)), 10, 0);
     leases.expire(9);
     expect(table.stats().held).toBe(6);
     leases.expire(30);
@@ -109,7 +121,7 @@ describe('Leases', () => {
 
   it('should number leases upwards', () => {
     const { table, leases } = setUp();
-    const grant = (): number => leases.grant([{ table, permits: table.open('a'), count: 1 }], 1, 0).fence;
+    const grant = (): number => leases.grant(hold(table, 'a', 1), 1, 0).fence;
     expect([grant(), grant(), grant()]).toEqual([1, 2, 3]);
   });
 });

@@ -28,6 +28,17 @@ const fixed = (quota: number, length = window): LimitDocument => ({
 const per = (field: string, limit: LimitDocument): LimitDocument => ({ ...limit, per: field });
 
 describe('a decision', () => {
+  it.each([1, 3])('should be whole as JSON, by %i limits', (count) => {
+    const limits = { a: fixed(3), b: fixed(2, 2000), c: per('user', fixed(1)) };
+    const engine = engineOf(Object.fromEntries(Object.entries(limits).slice(0, count)));
+    const decision = engine.check({ group: 'g', user: 'u' });
+    const { allowed, at, group, limit, quota, remaining, resetAt, reason } = decision;
+    const fields = { allowed, at, group, limit, quota, remaining, resetAt, reason, limits: decision.limits };
+    expect(JSON.parse(JSON.stringify(decision))).toEqual(fields);
+    expect(decision.limits).toHaveLength(count);
+    expect(decision.limits).toBe(decision.limits);
+  });
+
   it.each([
     [
       'an allowed request of a fixed window',

@@ -25,11 +25,16 @@ class Limits {
 
   /** Takes units of each limit, in the order of the plans. */
   spend(key: string, now: number, ...units: number[]): void {
-    let at = this.table.claim(key, now);
+    let at = this.claim(key, now);
     this.plans.forEach((plan, i) => {
       plan.algorithm.charge(plan, this.table.cells, at, now, units[i] ?? 0);
       at += plan.algorithm.cells;
     });
+  }
+
+  /** Makes the key's row. */
+  claim(key: string, now: number): number {
+    return this.table.claim(key, this.table.locate(key), now);
   }
 
   /** Units left of each limit. */
@@ -218,15 +223,16 @@ describe('a partition table', () => {
     });
 
     it('should not remember charges from before', () => {
-      const { table } = new Limits([FIXED], 2);
-      table.claim('a', 0);
+      const limits = new Limits([FIXED], 2);
+      const { table } = limits;
+      limits.claim('a', 0);
       const era = table.era;
       expect(table.remembers('a', era)).toBe(true);
       table.forget('b', 0);
       expect(table.remembers('a', era)).toBe(true);
       table.forget('a', 0);
       expect(table.remembers('a', era)).toBe(false);
-      table.claim('a', 0);
+      limits.claim('a', 0);
       expect([table.remembers('a', era), table.remembers('a', table.era)]).toEqual([false, true]);
     });
   });

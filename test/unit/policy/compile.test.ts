@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { tokenBucket } from '../../../src/algorithms/token-bucket.ts';
 import { RateQuestion } from '../../../src/limiter/rate-question.ts';
+import { Row } from '../../../src/partition/row.ts';
 import { type CompiledPolicy, compilePolicy } from '../../../src/policy/compile.ts';
 import { parsePolicy } from '../../../src/policy/parse.ts';
 import { partitionId } from '../../../src/policy/partition.ts';
@@ -14,7 +15,12 @@ import {
 } from '../../fixtures/policy-documents.ts';
 
 const compile = (document: unknown, algorithms: Algorithms = {}): CompiledPolicy =>
-  compilePolicy(parsePolicy(document, algorithms), algorithms, { maxKeys: 8, maxBlocks: 8, seed: [1, 2] });
+  compilePolicy(
+    parsePolicy(document, algorithms),
+    algorithms,
+    { maxKeys: 8, maxBlocks: 8, seed: [1, 2] },
+    {},
+  );
 
 const rate = (fields: object) => ({ algorithm: 'fixed-window', quota: 5, window: '1m', ...fields });
 
@@ -40,10 +46,14 @@ describe('a compiled policy', () => {
     paths: { case: 'sensitive' },
   });
   const slotOf = (name: string) => {
-    const question = compiled.limits.get(name)?.member(0).question;
+    const limit = compiled.limits.get(name);
+    const question = limit?.question(new Row(limit.partition.table), 0);
     const offset = question instanceof RateQuestion ? question.offset : undefined;
     return { unit: question?.slot.unit, offset };
   };
+
+  const namesOf = (group: string) =>
+    compiled.groups.get(group)?.members.map(({ question }) => question.slot.name);
 
   it('should take a burst that only its own large quota allows', () => {
     const limits = { bulk: { algorithm: 'token-bucket', quota: 1e6, window: '1d', burst: 5e9 } };
@@ -57,7 +67,7 @@ describe('a compiled policy', () => {
       'apiKey+ip',
       '(shared)',
     ]);
-    const tables = ['a', 'c', 'e', 'b', 'd', 'f'].map((name) => compiled.limits.get(name)?.slot.table);
+    const tables = ['a', 'c', 'e', 'b', 'd', 'f'].map((name) => compiled.limits.get(name)?.partition.table);
     expect(new Set(tables.slice(0, 3)).size).toBe(1);
     expect(new Set(tables.slice(3, 5)).size).toBe(1);
     expect(new Set(tables).size).toBe(3);
@@ -87,9 +97,9 @@ describe('a compiled policy', () => {
   });
 
   it('should have a question for each limit of a group, in the order of the policy', () => {
-    expect(compiled.groups.get('first')?.questions.map(({ slot }) => slot.name)).toEqual(['e', 'a']);
-    expect(compiled.groups.get('second')?.questions.map(({ slot }) => slot.name)).toEqual(['permits', 'f']);
-    expect(compiled.groups.get('none')).toMatchObject({ limits: [], questions: [], permits: undefined });
+    expect(namesOf('first')).toEqual(['e', 'a']);
+    expect(namesOf('second')).toEqual(['permits', 'f']);
+    expect(compiled.groups.get('none')).toMatchObject({ members: [], places: [], permits: undefined });
   });
 
   it('should know which groups take permits', () => {
@@ -135,9 +145,8 @@ describe('compiling', () => {
     const drip = { algorithm: 'leaky', quota: 5, window: '1m', options: { rate: 2 } };
     const leaky: Algorithms[string] = ({ quota, window }) => tokenBucket({ quota: 2 * quota, window });
     const compiled = compile(limitsWith({ drip }), { leaky });
-    const drip5 = compiled.limits.get('drip')?.member(0);
-    const source = drip5?.grant({ descriptor: {}, params: undefined, tier: undefined }, undefined);
-    expect({ quota: drip5?.question.quota, source }).toEqual({ quota: 10, source: 'limit' });
+    const found = compiled.limits.get('drip')?.grants.find({}, undefined, undefined, undefined);
+    expect({ quota: found?.granted.quota, source: found?.source }).toEqual({ quota: 10, source: 'limit' });
   });
 });
 

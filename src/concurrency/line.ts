@@ -1,0 +1,115 @@
+import type { Reason } from '../limiter/decision.ts';
+import type { Inquiry } from '../limiter/inquiry.ts';
+import { joinKey } from '../partition/key.ts';
+import type { Millis } from '../time.ts';
+import type { Ringing } from './alarm.ts';
+import type { Hold } from './leases.ts';
+import { type Need, PermitQuestion } from './permit-question.ts';
+import { Place, type QueueOrder, WaitQueue } from './wait-queue.ts';
+
+/** How waiting goes on in a group or a semaphore. */
+export interface QueuePlan {
+  /** Waiters it takes at most. */
+  readonly size: number;
+  /** How long one waits at most; `Infinity`: until it is one's turn. */
+  readonly timeout: Millis;
+  readonly order: QueueOrder;
+  /** `poll`: every waiter looks for itself, under a timer of its own. */
+  readonly strategy: 'notify' | 'poll';
+}
+
+/** Where the requests of a group come in: what they are asked, and the lines in which they wait. Made once. */
+export class Entrance {
+  readonly inquiry: Inquiry;
+  /** Where a request may wait; `undefined`: nowhere. */
+  readonly queue: QueuePlan | undefined;
+  /** Why every request is denied, whatever the limits say. */
+  readonly denied: Reason | undefined;
+  /** The concurrency limits among the questions. */
+  readonly permits: readonly PermitQuestion[];
+  /** By the keys of the limits, see {@link Entrance.lineKey}. */
+  readonly lines: Map<string, Line> = new Map();
+  /** How long permits may be held: the shortest of what the limits say. */
+  readonly #lease: Millis;
+
+  constructor(inquiry: Inquiry, queue?: QueuePlan, denied?: Reason) {
+    this.inquiry = inquiry;
+    this.queue = queue;
+    this.denied = denied;
+    this.permits = inquiry.questions.filter((question) => question instanceof PermitQuestion);
+    this.#lease = Math.min(...this.permits.map(({ lease }) => lease));
+  }
+
+  get lease(): Millis {
+    return this.#lease;
+  }
+
+  /** Whose line the request that was filled in belongs to. */
+  lineKey(): string {
+    const { rows } = this.inquiry;
+    return rows.length === 1 ? (rows[0]?.key ?? '') : joinKey(rows.map(({ key }) => key ?? ''));
+  }
+
+  /** The permits that the request takes, if it takes any. */
+  holds(): Hold | undefined {
+    let holds: Hold | undefined;
+    for (const question of this.permits) holds = question.hold(holds);
+    return holds;
+  }
+}
+
+/** Somebody who waits in a line. */
+export abstract class Waiter extends Place implements Ringing {
+  at: Millis = 0;
+  index = -1;
+  turn = 0;
+  /** When to give up; `Infinity`: never. */
+  abstract readonly deadline: Millis;
+  /** Where it has taken a place. */
+  line: Line | undefined = undefined;
+  /** After an attempt that failed: when it is worth another; `undefined` if only a returned permit helps. */
+  retryAt: Millis | undefined = undefined;
+
+  /** Tries to go ahead; if that works, everything has been taken. */
+  abstract attempt(now: Millis): boolean;
+  /** The line has been left after an attempt that worked. */
+  abstract onGranted(): void;
+  /** The deadline has come. */
+  abstract ring(now: Millis): void;
+  /** An attempt has thrown, or there is nothing to wait for any more. */
+  abstract onFailed(error: unknown): void;
+}
+
+/** One queue: a group and the keys of its limits. Rings when its head may be admitted by a rate. */
+export class Line implements Ringing {
+  at: Millis = 0;
+  index = -1;
+  turn = 0;
+  readonly entrance: Entrance;
+  readonly key: string;
+  readonly queue: WaitQueue<Waiter>;
+  /** Whether every waiter looks for itself; nobody else grants it anything. */
+  readonly isPolled: boolean;
+  /** Permits that the head may need. */
+  readonly needs: readonly Need[];
+  readonly #onDue: (line: Line) => void;
+
+  constructor(entrance: Entrance, key: string, { order, strategy, onDue }: LineOptions) {
+    this.entrance = entrance;
+    this.key = key;
+    this.queue = new WaitQueue(order);
+    this.isPolled = strategy === 'poll';
+    this.needs = entrance.permits.flatMap((question) => question.need() ?? []);
+    this.#onDue = onDue;
+  }
+
+  ring(): void {
+    this.#onDue(this);
+  }
+}
+
+interface LineOptions {
+  readonly order: 'oldest-first' | 'newest-first';
+  readonly strategy: 'notify' | 'poll';
+  readonly onDue: (line: Line) => void;
+}
