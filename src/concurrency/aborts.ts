@@ -1,3 +1,8 @@
+/** Who gives up on an abort. */
+export interface Abortable {
+  onAbort(): void;
+}
+
 /**
  * Who wants to hear of an abort. However many wait under one signal, it gets one listener: signals look through all of
  * theirs whenever one is added.
@@ -5,23 +10,23 @@
 export class Aborts {
   readonly #bySignal = new Map<AbortSignal, Watch>();
 
-  /** Has `onAbort` called once, when the signal is aborted. */
-  add(signal: AbortSignal, onAbort: () => void): void {
+  /** Has {@link Abortable.onAbort} called once, when the signal is aborted. */
+  add(signal: AbortSignal, waiter: Abortable): void {
     const watch = this.#bySignal.get(signal) ?? this.#watch(signal);
-    watch.waiting.add(onAbort);
+    watch.waiting.add(waiter);
   }
 
   /** Calls it off; without anybody left, the signal is left alone. */
-  remove(signal: AbortSignal, onAbort: () => void): void {
+  remove(signal: AbortSignal, waiter: Abortable): void {
     const watch = this.#bySignal.get(signal);
-    if (watch?.waiting.delete(onAbort) && watch.waiting.size === 0) this.#leave(signal, watch);
+    if (watch?.waiting.delete(waiter) && watch.waiting.size === 0) this.#leave(signal, watch);
   }
 
   #watch(signal: AbortSignal): Watch {
-    const waiting = new Set<() => void>();
+    const waiting = new Set<Abortable>();
     const onAbort = (): void => {
       this.#leave(signal, watch);
-      for (const each of waiting) each();
+      for (const waiter of waiting) waiter.onAbort();
     };
     const watch: Watch = { waiting, onAbort };
     this.#bySignal.set(signal, watch);
@@ -36,6 +41,6 @@ export class Aborts {
 }
 
 interface Watch {
-  readonly waiting: Set<() => void>;
+  readonly waiting: Set<Abortable>;
   readonly onAbort: () => void;
 }

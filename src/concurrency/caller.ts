@@ -1,5 +1,5 @@
 import { type Clock, type Millis, wakeByTimer } from '../time.ts';
-import type { Aborts } from './aborts.ts';
+import type { Abortable, Aborts } from './aborts.ts';
 import type { AdmissionAnswer } from './admission.ts';
 import { type Entrance, Waiter } from './line.ts';
 import type { Room } from './room.ts';
@@ -22,61 +22,50 @@ export interface Desk {
   refuse(entrance: Entrance, reason: AdmissionAnswer['reason']): AdmissionAnswer;
 }
 
-/** How one caller waits. */
+/** How one caller waits, and how it is told. */
 export interface Patience {
   readonly priority: number;
   readonly deadline: Millis;
   readonly signal: AbortSignal | undefined;
+  readonly resolve: (answer: AdmissionAnswer) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** How often a waiter looks for itself under the strategy `poll`. */
 const POLL_EVERY: Millis = 50;
 
 /** Somebody who waits for a promise to be kept. */
-export class Caller extends Waiter {
-  override readonly deadline: Millis;
-  readonly promise: Promise<AdmissionAnswer>;
+export class Caller extends Waiter implements Abortable {
   readonly #desk: Desk;
   readonly #applicant: Applicant;
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort: (() => void) | undefined;
-  #resolve: (answer: AdmissionAnswer) => void = () => undefined;
-  #reject: (error: unknown) => void = () => undefined;
-  /** What the attempt that worked has come to. */
-  #answer: AdmissionAnswer | undefined = undefined;
+  readonly #resolve: (answer: AdmissionAnswer) => void;
+  readonly #reject: (error: unknown) => void;
   #stopPolling: (() => void) | undefined = undefined;
 
-  constructor(desk: Desk, applicant: Applicant, { priority, deadline, signal }: Patience) {
-    super(priority, desk.room.ticket());
+  constructor(desk: Desk, applicant: Applicant, patience: Patience) {
+    super(patience.priority, desk.room.ticket(), patience.deadline);
     this.#desk = desk;
     this.#applicant = applicant;
-    this.deadline = deadline;
-    this.#signal = signal;
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    if (signal === undefined) return;
-    this.#onAbort = () => {
-      if (desk.room.leave(this, desk.now())) this.onFailed(signal.reason);
-    };
-    desk.aborts.add(signal, this.#onAbort);
+    this.#signal = patience.signal;
+    this.#resolve = patience.resolve;
+    this.#reject = patience.reject;
+    if (this.#signal !== undefined) desk.aborts.add(this.#signal, this);
   }
 
+  /** Keeps the promise if it works; nobody hears of that before the call that serves is over. */
   override attempt(now: Millis): boolean {
     this.#signal?.throwIfAborted();
     const entrance = this.#applicant.apply();
     const { inquiry } = entrance;
-    if (inquiry.decide(now, 'charge')) {
-      this.#answer = this.#desk.grant(entrance);
-      return true;
-    }
-    this.retryAt = inquiry.retryAt;
-    return false;
+    const isGranted = inquiry.decide(now, 'charge');
+    if (isGranted) this.#resolve(this.#desk.grant(entrance));
+    else this.retryAt = inquiry.retryAt;
+    return isGranted;
   }
 
   override onGranted(): void {
-    if (this.#answer !== undefined) this.#settle(this.#answer);
+    this.#end();
   }
 
   override onFailed(error: unknown): void {
@@ -84,14 +73,19 @@ export class Caller extends Waiter {
     this.#reject(error);
   }
 
+  onAbort(): void {
+    if (this.#desk.room.leave(this, this.#desk.now())) this.onFailed(this.#signal?.reason);
+  }
+
   override ring(now: Millis): void {
     if (!this.#desk.room.giveUp(this, now)) return;
+    this.#end();
     try {
       const entrance = this.#applicant.apply();
       entrance.inquiry.decide(now, 'peek');
-      this.#settle(this.#desk.refuse(entrance, 'queue-timeout'));
+      this.#resolve(this.#desk.refuse(entrance, 'queue-timeout'));
     } catch (error) {
-      this.onFailed(error);
+      this.#reject(error);
     }
   }
 
@@ -100,21 +94,15 @@ export class Caller extends Waiter {
     const { clock, room } = this.#desk;
     const now = this.#desk.now();
     room.serveSelf(this, now);
-    if (this.level !== undefined && now >= this.deadline) this.ring(now);
+    if (this.level !== undefined && now >= this.at) this.ring(now);
     if (this.level === undefined) return;
-    const at = Math.min(now + POLL_EVERY, this.deadline);
+    const at = Math.min(now + POLL_EVERY, this.at);
     const poll = (): void => this.poll();
     this.#stopPolling = clock.wakeAt?.(at, poll) ?? wakeByTimer(clock, at, poll);
   }
 
-  #settle(answer: AdmissionAnswer): void {
-    this.#end();
-    this.#resolve(answer);
-  }
-
   #end(): void {
-    if (this.#signal !== undefined && this.#onAbort !== undefined)
-      this.#desk.aborts.remove(this.#signal, this.#onAbort);
+    if (this.#signal !== undefined) this.#desk.aborts.remove(this.#signal, this);
     this.#stopPolling?.();
   }
 }

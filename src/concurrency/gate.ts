@@ -80,11 +80,13 @@ export class Gate implements Desk {
           ? 'queue-full'
           : undefined;
     if (refusal !== undefined) return Promise.resolve(this.refuse(entrance, refusal));
-    const caller = new Caller(this, applicant, { priority, deadline: now + patience, signal });
-    caller.retryAt = inquiry.retryAt;
-    const { isPolled } = this.room.enter(caller, entrance, entrance.lineKey(), queue);
-    if (isPolled) caller.poll();
-    return caller.promise;
+    return new Promise((resolve, reject) => {
+      const deadline = now + patience;
+      const caller = new Caller(this, applicant, { priority, deadline, signal, resolve, reject });
+      caller.retryAt = inquiry.retryAt;
+      const { isPolled } = this.room.enter(caller, entrance, line?.key ?? entrance.lineKey(), queue);
+      if (isPolled) caller.poll();
+    });
   }
 
   /** The present, at which nothing is held any more whose time was up. */

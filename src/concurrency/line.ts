@@ -60,15 +60,19 @@ export class Entrance {
 
 /** Somebody who waits in a line. */
 export abstract class Waiter extends Place implements Ringing {
-  at: Millis = 0;
+  /** When to give up; `Infinity`: never. */
+  at: Millis;
   index = -1;
   turn = 0;
-  /** When to give up; `Infinity`: never. */
-  abstract readonly deadline: Millis;
   /** Where it has taken a place. */
   line: Line | undefined = undefined;
   /** After an attempt that failed: when it is worth another; `undefined` if only a returned permit helps. */
   retryAt: Millis | undefined = undefined;
+
+  constructor(priority: number, ticket: number, deadline: Millis) {
+    super(priority, ticket);
+    this.at = deadline;
+  }
 
   /** Tries to go ahead; if that works, everything has been taken. */
   abstract attempt(now: Millis): boolean;

@@ -44,7 +44,7 @@ export class Room {
   }
 
   /**
-   * Takes a place in a line, which is made if need be. Its deadline and {@link Waiter.retryAt} are set.
+   * Takes a place in a line, which is made if need be. Its {@link Waiter.retryAt} is set.
    *
    * @param key - see {@link Entrance.lineKey}
    */
@@ -54,7 +54,7 @@ export class Room {
     line.queue.enter(waiter);
     this.#waiting++;
     if (line.isPolled) return line;
-    if (waiter.deadline !== Number.POSITIVE_INFINITY) this.#alarm.set(waiter, waiter.deadline);
+    if (waiter.at !== Number.POSITIVE_INFINITY) this.#alarm.set(waiter, waiter.at);
     if (line.queue.head === waiter) this.#alarm.set(line, waiter.retryAt ?? Number.POSITIVE_INFINITY);
     this.watchLeases();
     return line;
@@ -79,7 +79,15 @@ export class Room {
 
   /** Grants the heads that fit: highest priority first, then the longest waiting, until none does. */
   serve(lines: Iterable<Line>, now: Millis): void {
+    this.#pend(lines);
+    this.#servePending(now);
+  }
+
+  #pend(lines: Iterable<Line>): void {
     for (const line of lines) if (!line.isPolled) this.#pending.add(line);
+  }
+
+  #servePending(now: Millis): void {
     // A listener that was called from here and gave something back: whoever is serving goes on with it.
     if (this.#isServing) return;
     this.#isServing = true;
@@ -197,10 +205,9 @@ export class Room {
   #onReturn(lease: Lease): void {
     if (this.#watched.size > 0) this.#watched.delete(lease);
     if (this.#waiting > 0) {
-      const lines: Line[] = [];
       for (let hold: Hold | undefined = lease.holds; hold !== undefined; hold = hold.next)
-        lines.push(...(this.#awaiting.get(hold.permits) ?? []));
-      if (lines.length > 0) this.serve(lines, toInstant(this.#clock.now()));
+        this.#pend(this.#awaiting.get(hold.permits) ?? []);
+      if (this.#pending.size > 0) this.#servePending(toInstant(this.#clock.now()));
     }
     this.watchLeases();
   }

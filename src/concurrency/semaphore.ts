@@ -217,17 +217,15 @@ class KeyedSemaphore implements Semaphore {
   }
 
   /** A request that was checked once, to be asked as often as need be. */
-  #request(key: string, { permits = 1 }: PermitOptions): Applicant {
-    checkKey(key, 'key');
-    checkCost(permits, 'permits');
-    return {
-      apply: () => {
-        this.#row.key = key;
-        this.#question.cost = permits;
-        this.#question.terms = this.#terms;
-        return this.#entrance;
-      },
-    };
+  #request(key: string, { permits = 1 }: PermitOptions): PermitRequest {
+    return new PermitRequest(this, checkKey(key, 'key'), checkCost(permits, 'permits'));
+  }
+
+  apply({ key, permits }: PermitRequest): Entrance {
+    this.#row.key = key;
+    this.#question.cost = permits;
+    this.#question.terms = this.#terms;
+    return this.#entrance;
   }
 
   #remember(identity: string | undefined, admission: AdmissionAnswer): AdmissionAnswer {
@@ -235,6 +233,23 @@ class KeyedSemaphore implements Semaphore {
     this.#byId.set(identity, admission);
     admission.whenEnded(() => this.#byId.delete(identity));
     return admission;
+  }
+}
+
+/** So many permits of a key. */
+class PermitRequest implements Applicant {
+  readonly #semaphore: KeyedSemaphore;
+  readonly key: string;
+  readonly permits: number;
+
+  constructor(semaphore: KeyedSemaphore, key: string, permits: number) {
+    this.#semaphore = semaphore;
+    this.key = key;
+    this.permits = permits;
+  }
+
+  apply(): Entrance {
+    return this.#semaphore.apply(this);
   }
 }
 

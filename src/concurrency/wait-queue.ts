@@ -44,7 +44,7 @@ export class WaitQueue<W extends Place> {
 
   /** Whoever is served next. */
   get head(): W | undefined {
-    const [level] = this.#levels;
+    const level = this.#levels[0];
     return (this.#order === 'oldest-first' ? level?.oldest : level?.newest) as W | undefined;
   }
 
@@ -84,6 +84,8 @@ export class WaitQueue<W extends Place> {
 
   /** The level of a priority, made in its rank if nobody of that priority waits. */
   #levelOf(priority: number): Level {
+    const highest = this.#levels[0];
+    if (highest?.priority === priority) return highest;
     const rank = this.#levels.findIndex((level) => level.priority <= priority);
     const found = this.#levels[rank];
     if (found?.priority === priority) return found;

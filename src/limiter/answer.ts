@@ -2,8 +2,8 @@ import { DescriptorError, show } from '../errors.ts';
 import type { Millis } from '../time.ts';
 import type { Decision, LimitDecision, Reason } from './decision.ts';
 import type { Inquiry } from './inquiry.ts';
-import type { Terms } from './question.ts';
-import { type Said, Verdict } from './verdict.ts';
+import type { Said, Terms } from './question.ts';
+import { Verdict } from './verdict.ts';
 
 /** The answer to one request, which also knows whose it is and what it took. */
 export class Answer implements Decision {

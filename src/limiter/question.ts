@@ -1,7 +1,6 @@
 import type { Row } from '../partition/row.ts';
 import type { Millis } from '../time.ts';
 import type { Reason } from './decision.ts';
-import type { Said, Verdict } from './verdict.ts';
 
 /** `charge` asks and takes; `peek` asks and writes nothing at all. */
 export type Mode = 'charge' | 'peek';
@@ -19,6 +18,20 @@ export interface Terms {
   readonly quota: number;
   readonly window?: Millis;
   readonly burst?: number;
+}
+
+/** What a limit was asked, and what it said: everything of a question that the next request writes over. */
+export interface Said {
+  readonly terms: Terms;
+  readonly key: string | undefined;
+  readonly cost: number;
+  readonly reason: Reason;
+  readonly remaining: number;
+  readonly resetAt: Millis | undefined;
+  readonly retryAt: Millis | undefined;
+  readonly chargedAt: Millis;
+  /** What the partition's table had forgotten by then. */
+  readonly era: number;
 }
 
 /**
@@ -68,9 +81,9 @@ export abstract class Question implements Said {
   /** Writes {@link Question.remaining} and {@link Question.resetAt}, after the charge if one was made. */
   protected abstract measure(now: Millis): void;
   /** Gives units of a charge back, as far as they are still outstanding; permits come back with their lease. */
-  abstract refund(charged: Verdict, units: number, now: Millis): void;
+  abstract refund(charged: Said, units: number, now: Millis): void;
   /** Charges more, past the quota if need be, to whoever was charged. */
-  abstract chargeMore(charged: Verdict, units: number, now: Millis): void;
+  abstract chargeMore(charged: Said, units: number, now: Millis): void;
 
   /** Whether the limit agrees. */
   ask(now: Millis, mode: Mode): boolean {

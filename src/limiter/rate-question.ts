@@ -2,8 +2,7 @@ import type { Plan } from '../algorithms/algorithm.ts';
 import type { Row } from '../partition/row.ts';
 import { FRESH } from '../partition/table.ts';
 import type { Millis } from '../time.ts';
-import { type Mode, Question, type Slot } from './question.ts';
-import type { Verdict } from './verdict.ts';
+import { type Mode, Question, type Said, type Slot } from './question.ts';
 
 /** A rate limit being asked. */
 export class RateQuestion extends Question {
@@ -77,7 +76,7 @@ export class RateQuestion extends Question {
     this.resetAt = terms.algorithm.resetAt(terms, cells, at, now);
   }
 
-  override refund(charged: Verdict, units: number, now: Millis): void {
+  override refund(charged: Said, units: number, now: Millis): void {
     const { key, era, chargedAt } = charged;
     const { table } = this.row;
     if (key === undefined || units === 0 || !table.remembers(key, era)) return;
@@ -86,7 +85,7 @@ export class RateQuestion extends Question {
     terms.algorithm.refund(terms, table.cells, at, now, units, chargedAt);
   }
 
-  override chargeMore(charged: Verdict, units: number, now: Millis): void {
+  override chargeMore(charged: Said, units: number, now: Millis): void {
     const { key } = charged;
     const { table } = this.row;
     if (key === undefined || units === 0) return;

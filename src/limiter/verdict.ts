@@ -1,20 +1,6 @@
 import type { Millis } from '../time.ts';
 import type { LimitDecision, Reason } from './decision.ts';
-import type { Question, Terms } from './question.ts';
-
-/** What a limit was asked, and what it said: everything of a question that the next request writes over. */
-export interface Said {
-  readonly terms: Terms;
-  readonly key: string | undefined;
-  readonly cost: number;
-  readonly reason: Reason;
-  readonly remaining: number;
-  readonly resetAt: Millis | undefined;
-  readonly retryAt: Millis | undefined;
-  readonly chargedAt: Millis;
-  /** What the partition's table had forgotten by then. */
-  readonly era: number;
-}
+import type { Question, Said, Terms } from './question.ts';
 
 /** What one limit said to one request, for good. */
 export class Verdict implements Said {

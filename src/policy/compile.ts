@@ -17,11 +17,9 @@ import { parseDuration } from '../time.ts';
 import type { ConcurrencyDocument, GroupDocument, LimitDocument, PolicyDocument } from './document.ts';
 import { Grants, planMaker } from './grants.ts';
 import { createMatcher, type Matcher } from './match.ts';
-import { Partition, partitionId } from './partition.ts';
+import { type Missing, Partition, partitionId } from './partition.ts';
 import { parsePattern } from './pattern.ts';
 import { type Algorithms, isConcurrency, type RateDocument } from './plans.ts';
-
-type Missing = 'error' | 'shared' | 'deny';
 
 /** One limit of a policy. */
 interface CompiledLimit {
@@ -34,13 +32,13 @@ interface CompiledLimit {
 }
 
 /** A question of a group, and what says how much its limit grants to whom. */
-export interface Member {
+interface Member {
   readonly question: Question;
   readonly grants: Grants<Terms>;
 }
 
 /** A row that a group asks against, and how its key is found. */
-export interface Place {
+interface Place {
   readonly row: Row;
   readonly partition: Partition;
   readonly missing: Missing;

@@ -62,9 +62,10 @@ export class Grants<T> {
     if (quota !== undefined) return this.#fromDescriptor(quota);
     const override = this.#overrides.length === 0 ? undefined : this.#override(descriptor, params);
     if (override !== undefined) return override;
+    const tiered = tier === undefined ? undefined : this.#byTier.get(tier);
+    if (tiered !== undefined) return tiered;
     const isTiered = tier !== undefined && this.#byTier.has(tier);
-    const granted = isTiered ? this.#byTier.get(tier) : this.#own;
-    if (granted !== undefined) return granted;
+    if (!isTiered && this.#own !== undefined) return this.#own;
     const path = join('quotas', this.#name);
     const where = tier === undefined ? 'without a tier' : `in tier ${show(tier)}`;
     const message = `limit ${show(this.#name)} has no quota of its own ${where}; give one in ${path}, or in an override`;
@@ -126,12 +127,14 @@ export class Grants<T> {
  * is not wrong, however fast this tier drains.
  */
 export function planMaker(limit: RateDocument, algorithms: Algorithms): (grant: Grant) => Plan {
-  let horizon = 0;
+  // What they inherit. (A getter of its own would give every plan a shape of its own, which no code is optimised for.)
+  const shared = { horizon: 0 };
   return (grant) => {
     const plan = planFor(limit, grant, algorithms);
-    if (plan.horizon === undefined) return plan;
-    horizon = Math.max(horizon, plan.horizon);
-    return Object.freeze(Object.defineProperty({ ...plan }, 'horizon', { get: () => horizon }));
+    const { horizon, ...own } = plan;
+    if (horizon === undefined) return plan;
+    shared.horizon = Math.max(shared.horizon, horizon);
+    return Object.freeze(Object.assign(Object.create(shared), own));
   };
 }
 

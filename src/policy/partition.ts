@@ -6,15 +6,21 @@ import type { LooseDescriptor } from './descriptor.ts';
 /** Parameters of the path that a pattern matched. */
 export type PathParams = Readonly<Record<string, string>>;
 
+/** What a limit makes of a missing field, see {@link PolicyDocument}. */
+export type Missing = 'error' | 'shared' | 'deny';
+
 /** The limits that share a `per`, and so a row for each key. */
 export class Partition {
   /** Fields of the key, sorted: `["a", "b"]` and `["b", "a"]` are one partition. */
   readonly fields: readonly string[];
   readonly table: PartitionTable;
+  /** The field, if there is just one. */
+  readonly #only: string | undefined;
 
   constructor(fields: readonly string[], table: PartitionTable) {
     this.fields = fields;
     this.table = table;
+    this.#only = fields.length === 1 ? fields[0] : undefined;
   }
 
   /** What `stats` calls it. */
@@ -29,22 +35,30 @@ export class Partition {
    * @returns `undefined` where a field is missing and that denies the request
    * @throws DescriptorError: `missing-field`, `bad-key` or `key-too-long`
    */
-  keyOf(
-    descriptor: LooseDescriptor,
-    params: PathParams | undefined,
-    missing: 'error' | 'shared' | 'deny',
-  ): string | undefined {
+  keyOf(descriptor: LooseDescriptor, params: PathParams | undefined, missing: Missing): string | undefined {
+    if (this.#only !== undefined) return keyField(this.#only, descriptor, params, missing);
     const values: string[] = [];
     for (const field of this.fields) {
-      const value = fieldOf(descriptor, params, field);
-      if (!isMissing(value)) values.push(checkKey(value, field));
-      else if (missing === 'deny') return undefined;
-      // The empty string is nobody's: a value is never empty.
-      else if (missing === 'shared') values.push('');
-      else throw missingField(descriptor, field, value);
+      const value = keyField(field, descriptor, params, missing);
+      if (value === undefined) return undefined;
+      values.push(value);
     }
     return joinKey(values);
   }
+}
+
+function keyField(
+  field: string,
+  descriptor: LooseDescriptor,
+  params: PathParams | undefined,
+  missing: Missing,
+): string | undefined {
+  const value = fieldOf(descriptor, params, field);
+  if (!isMissing(value)) return checkKey(value, field);
+  if (missing === 'deny') return undefined;
+  // The empty string is nobody's: a value is never empty.
+  if (missing === 'shared') return '';
+  throw missingField(descriptor, field, value);
 }
 
 /** The value of a field: the caller's, else that of a path parameter. */
