@@ -9,6 +9,12 @@ export interface Abortable {
  */
 export class Aborts {
   readonly #bySignal = new Map<AbortSignal, Watch>();
+  readonly #together: (leave: () => void) => void;
+
+  /** @param together - what those who leave by one signal leave behind is handed out when all of them have left */
+  constructor(together: (leave: () => void) => void) {
+    this.#together = together;
+  }
 
   /** Has {@link Abortable.onAbort} called once, when the signal is aborted. */
   add(signal: AbortSignal, waiter: Abortable): void {
@@ -26,7 +32,9 @@ export class Aborts {
     const waiting = new Set<Abortable>();
     const onAbort = (): void => {
       this.#leave(signal, watch);
-      for (const waiter of waiting) waiter.onAbort();
+      this.#together(() => {
+        for (const waiter of waiting) waiter.onAbort();
+      });
     };
     const watch: Watch = { waiting, onAbort };
     this.#bySignal.set(signal, watch);

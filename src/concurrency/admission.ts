@@ -50,7 +50,7 @@ export class LeaseError extends HeadgateError {
 
 /** What an admission gives its permits back to. */
 export interface Office {
-  readonly room: Pick<Room, 'leases' | 'watch' | 'watchLeases' | 'servePaced'>;
+  readonly room: Pick<Room, 'leases' | 'watch' | 'watchLeases' | 'servePaced' | 'together' | 'expire'>;
   now(): Millis;
 }
 
@@ -74,16 +74,21 @@ export class AdmissionAnswer extends Answer implements Admission {
     const wasOpen = this.#isOpen;
     this.#isOpen = false;
     if (this.#lease === undefined) return wasOpen;
-    const { leases } = this.#office.room;
+    const { room } = this.#office;
     // As long as no lease can expire the present does not matter, and asking for it takes longer than all the rest.
-    const now = leases.nextExpiry === Number.POSITIVE_INFINITY ? this.at : this.#office.now();
-    return leases.release(this.#lease, now);
+    const canExpire = room.leases.nextExpiry !== Number.POSITIVE_INFINITY;
+    const now = canExpire ? this.#office.now() : this.at;
+    room.expire(now);
+    return room.leases.release(this.#lease, now);
   }
 
   renew(): boolean {
     if (this.#lease === undefined) return this.#isOpen;
-    const isRenewed = this.#office.room.leases.renew(this.#lease, this.#office.now());
-    if (isRenewed) this.#office.room.watchLeases();
+    const { room } = this.#office;
+    const now = this.#office.now();
+    room.expire(now);
+    const isRenewed = room.leases.renew(this.#lease, now);
+    if (isRenewed) room.watchLeases();
     return isRenewed;
   }
 
@@ -98,13 +103,16 @@ export class AdmissionAnswer extends Answer implements Admission {
   }
 
   cancel(): boolean {
-    const isUntouched = this.#isOpen && !this.#isSettled;
-    const now = this.#office.now();
-    if (isUntouched) for (const charge of this.takeCharges()) charge.refund(now);
+    if (!this.#isOpen || this.#isSettled) return false;
     this.#isSettled = true;
-    this.release();
-    this.#office.room.servePaced(now);
-    return isUntouched;
+    const { room } = this.#office;
+    const now = this.#office.now();
+    room.together(() => {
+      for (const charge of this.takeCharges()) charge.refund(now);
+      this.release();
+      room.servePaced(now);
+    });
+    return true;
   }
 
   get signal(): AbortSignal {

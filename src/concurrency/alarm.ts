@@ -37,12 +37,6 @@ export class Alarm {
     if (this.#due.remove(item)) this.#arm();
   }
 
-  /** Forgets everything. */
-  dispose(): void {
-    for (let item = this.#due.earliest; item !== undefined; item = this.#due.earliest) this.#due.remove(item);
-    this.#arm();
-  }
-
   #arm(): void {
     const at = this.#due.earliest?.at ?? Number.POSITIVE_INFINITY;
     // An alarm that is armed too early rings for nothing and is armed anew: cheaper than re-arming at every change.

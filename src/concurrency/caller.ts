@@ -77,8 +77,11 @@ export class Caller extends Waiter implements Abortable {
     if (this.#desk.room.leave(this, this.#desk.now())) this.onFailed(this.#signal?.reason);
   }
 
-  override ring(now: Millis): void {
-    if (!this.#desk.room.giveUp(this, now)) return;
+  override ring(): void {
+    this.#desk.room.isOverdue(this);
+  }
+
+  override onTimeout(now: Millis): void {
     this.#end();
     try {
       const entrance = this.#applicant.apply();
@@ -94,7 +97,7 @@ export class Caller extends Waiter implements Abortable {
     const { clock, room } = this.#desk;
     const now = this.#desk.now();
     room.serveSelf(this, now);
-    if (this.level !== undefined && now >= this.at) this.ring(now);
+    if (now >= this.at && room.leave(this, now)) this.onTimeout(now);
     if (this.level === undefined) return;
     const at = Math.min(now + POLL_EVERY, this.at);
     const poll = (): void => this.poll();

@@ -28,7 +28,7 @@ export interface AcquireOptions {
 export class Gate implements Desk {
   readonly clock: Clock;
   readonly room: Room;
-  readonly aborts: Aborts = new Aborts();
+  readonly aborts: Aborts;
   /** Requests admitted so far, and requests denied. */
   admitted = 0;
   denied = 0;
@@ -37,6 +37,7 @@ export class Gate implements Desk {
   constructor(clock: Clock) {
     this.clock = clock;
     this.room = new Room(clock);
+    this.aborts = new Aborts((leave) => this.room.together(leave));
   }
 
   /** Decides at once about the request that was filled in, by an instant at which no lease has expired unnoticed. */
@@ -92,7 +93,7 @@ export class Gate implements Desk {
   /** The present, at which nothing is held any more whose time was up. */
   open(now: Millis = this.now()): Millis {
     if (this.#isDisposed) throw disposed();
-    this.room.leases.expire(now);
+    this.room.expire(now);
     return now;
   }
 
@@ -117,7 +118,7 @@ export class Gate implements Desk {
     this.room.serveAll(this.now());
   }
 
-  /** Rejects everybody who waits and stops the timer; what is held may still be released. */
+  /** Rejects everybody who waits; what is held may still be released, and still expires. */
   dispose(): void {
     this.#isDisposed = true;
     for (const waiter of this.room.dispose()) waiter.onFailed(disposed());

@@ -78,8 +78,10 @@ export abstract class Waiter extends Place implements Ringing {
   abstract attempt(now: Millis): boolean;
   /** The line has been left after an attempt that worked. */
   abstract onGranted(): void;
-  /** The deadline has come. */
-  abstract ring(now: Millis): void;
+  /** Its deadline has come; the place is given up by the room. */
+  abstract ring(): void;
+  /** The line has been left because the deadline has come. */
+  abstract onTimeout(now: Millis): void;
   /** An attempt has thrown, or there is nothing to wait for any more. */
   abstract onFailed(error: unknown): void;
 }

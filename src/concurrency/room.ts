@@ -18,8 +18,9 @@ export class Room {
   /** Rings when a lease expires that somebody waits for. */
   readonly #expiry: Ringing;
   readonly #watched = new Set<Lease>();
-  /** Lines whose instant has come, to be served together. */
+  /** Lines whose instant has come, to be served together, and waiters whose deadline has. */
   #due: Line[] = [];
+  #overdue: Waiter[] = [];
   #tickets = 0;
   #waiting = 0;
   /** Lines that are being served, or are to be by the call that is serving already. */
@@ -28,14 +29,19 @@ export class Room {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#alarm = new Alarm(clock, (now) => this.#serveDue(now));
+    this.#alarm = new Alarm(clock, (now) => this.#onRung(now));
     this.leases = new Leases((lease) => this.#onReturn(lease));
-    this.#expiry = { at: 0, index: -1, turn: 0, ring: (now) => this.#onExpiry(now) };
+    this.#expiry = { at: 0, index: -1, turn: 0, ring: () => undefined };
   }
 
   /** Waiters in all lines. */
   get waiting(): number {
     return this.#waiting;
+  }
+
+  /** Takes back the permits of every lease whose time is up. */
+  expire(now: Millis): void {
+    if (this.leases.nextExpiry <= now) this.together(() => this.leases.expire(now));
   }
 
   /** The number of the next one who comes, greater than all before. */
@@ -69,12 +75,23 @@ export class Room {
     return true;
   }
 
-  /** Like {@link Room.leave}, when the deadline has come: what is free at that very instant may still be had. */
-  giveUp(waiter: Waiter, now: Millis): boolean {
-    this.leases.expire(now);
-    const { line } = waiter;
-    if (line !== undefined && line.queue.head === waiter) this.serve([line], now);
-    return this.leave(waiter, now);
+  /** The deadline of a waiter has come. What is free at that very instant may still be had. */
+  isOverdue(waiter: Waiter): void {
+    this.#overdue.push(waiter);
+  }
+
+  /** Has several things come back before anybody is served, so that they go to whoever is first. */
+  together(change: () => void): void {
+    const isFirst = !this.#isServing;
+    this.#isServing = true;
+    try {
+      change();
+    } finally {
+      if (isFirst) {
+        this.#isServing = false;
+        if (this.#pending.size > 0) this.#servePending(this.#now());
+      }
+    }
   }
 
   /** Grants the heads that fit: highest priority first, then the longest waiting, until none does. */
@@ -116,12 +133,12 @@ export class Room {
 
   /** Grants this waiter's wish if it is first in its line and fits. */
   serveSelf(waiter: Waiter, now: Millis): void {
-    this.leases.expire(now);
+    this.expire(now);
     const { line } = waiter;
     if (line !== undefined && line.queue.head === waiter) this.#serveHead(line, now);
   }
 
-  /** Stops the timer and returns everybody who waited. */
+  /** Returns everybody who waited. */
   dispose(): Waiter[] {
     const waiters: Waiter[] = [];
     for (const line of [...this.#lines]) {
@@ -130,7 +147,6 @@ export class Room {
         this.#remove(head, line);
       }
     }
-    this.#alarm.dispose();
     return waiters;
   }
 
@@ -207,20 +223,28 @@ export class Room {
     if (this.#waiting > 0) {
       for (let hold: Hold | undefined = lease.holds; hold !== undefined; hold = hold.next)
         this.#pend(this.#awaiting.get(hold.permits) ?? []);
-      if (this.#pending.size > 0) this.#servePending(toInstant(this.#clock.now()));
+      if (this.#pending.size > 0 && !this.#isServing) this.#servePending(this.#now());
     }
     this.watchLeases();
   }
 
-  #serveDue(now: Millis): void {
-    const lines = this.#due;
-    this.#due = [];
-    if (lines.length > 0) this.serve(lines, now);
+  /** Everything that happens at one instant: what comes back is handed out first, then those whose time is up leave. */
+  #onRung(now: Millis): void {
+    const [due, overdue] = [this.#due, this.#overdue];
+    [this.#due, this.#overdue] = [[], []];
+    this.together(() => {
+      this.leases.expire(now);
+      this.#pend(due);
+      this.#pend(overdue.flatMap(({ line }) => line ?? []));
+    });
+    this.together(() => {
+      for (const waiter of overdue) if (this.leave(waiter, now)) waiter.onTimeout(now);
+    });
+    this.watchLeases();
   }
 
-  #onExpiry(now: Millis): void {
-    this.leases.expire(now);
-    this.watchLeases();
+  #now(): Millis {
+    return toInstant(this.#clock.now());
   }
 }
 

@@ -194,7 +194,7 @@ class KeyedSemaphore implements Semaphore {
   }
 
   held(key: string): number {
-    this.#gate.room.leases.expire(this.#gate.now());
+    this.#gate.room.expire(this.#gate.now());
     return this.#permits.find(checkKey(key, 'key'))?.held ?? 0;
   }
 
@@ -208,7 +208,7 @@ class KeyedSemaphore implements Semaphore {
   }
 
   stats(): SemaphoreStats {
-    this.#gate.room.leases.expire(this.#gate.now());
+    this.#gate.room.expire(this.#gate.now());
     return { keys: this.#permits.size, waiting: this.#gate.room.waiting, ...this.#gate.room.leases.counts() };
   }
 

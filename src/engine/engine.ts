@@ -172,9 +172,7 @@ class PolicyEngine implements Engine {
   }
 
   acquire(descriptor: LooseDescriptor, options: AcquireOptions = {}): Promise<Admission> {
-    // A copy: what waits for one key must not be read as another's because the caller uses the object again.
-    const isObject = typeof descriptor === 'object' && descriptor !== null;
-    const kept = isObject ? { ...descriptor } : descriptor;
+    const kept = copyOf(descriptor);
     const applicant: Applicant = { apply: () => this.#apply(kept) };
     return this.#gate.acquire(applicant, options);
   }
@@ -246,7 +244,7 @@ class PolicyEngine implements Engine {
   stats(): EngineStats {
     const { permits } = this.#policy;
     const partitions = [...this.#policy.partitions.values()];
-    this.#gate.room.leases.expire(this.#gate.now());
+    this.#gate.room.expire(this.#gate.now());
     return {
       allowed: this.#allowed + this.#gate.admitted,
       denied: this.#denied + this.#gate.denied,
@@ -279,7 +277,7 @@ class PolicyEngine implements Engine {
   ): Decision {
     const { group } = request;
     const now = this.#now(options);
-    if (group?.permits !== undefined) this.#gate.room.leases.expire(this.#gate.now());
+    if (group?.permits !== undefined) this.#gate.room.expire(this.#gate.now());
     if (group !== undefined) fillQuestions(this.#policy, group, descriptor, request, sources);
     const { inquiry, denied } = group?.entrance ?? this.#policy.unmatched;
     const isAgreed = inquiry.decide(now, mode);
@@ -313,4 +311,14 @@ class PolicyEngine implements Engine {
   #now(options?: EngineCheckOptions): Millis {
     return options?.now === undefined ? this.#gate.now() : toInstant(options.now);
   }
+}
+
+/** What waits must not change because the caller uses the object again. */
+function copyOf(descriptor: LooseDescriptor): LooseDescriptor {
+  if (typeof descriptor !== 'object' || descriptor === null) return descriptor;
+  const copy = Object.entries(descriptor).map(([field, value]) => [
+    field,
+    typeof value === 'object' && value !== null ? { ...value } : value,
+  ]);
+  return Object.fromEntries(copy);
 }
