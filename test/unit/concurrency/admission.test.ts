@@ -58,7 +58,7 @@ const METHODS: readonly [string, (admission: Admission) => unknown][] = [
 ];
 
 describe('each method, asked first', () => {
-  const after =
+  const having =
     (first: (admission: Admission) => unknown) =>
     ({ engine }: { engine: Asking }): Admission => {
       const admission = engine.tryAcquire(work);
@@ -90,9 +90,9 @@ describe('each method, asked first', () => {
       },
       [false, false, true, true],
     ],
-    ['one that was released', after((admission) => admission.release()), [false, false, true, false]],
-    ['one that was settled', after((admission) => admission.settle({})), [true, true, false, false]],
-    ['one that was cancelled', after((admission) => admission.cancel()), [false, false, false, false]],
+    ['one that was released', having((admission) => admission.release()), [false, false, true, false]],
+    ['one that was settled', having((admission) => admission.settle({})), [true, true, false, false]],
+    ['one that was cancelled', having((admission) => admission.cancel()), [false, false, false, false]],
   ])('should answer for %s', (_title, come, answers) => {
     const found = METHODS.slice(0, 4).map(([, ask]) => ask(come(setUp())));
     expect(found).toEqual(answers);
