@@ -30,6 +30,9 @@ const caller = fc.record({
   group: fc.constantFrom('campaign', 'campaign', 'outbound', 'inbound', 'paced'),
   account: fc.constantFrom('x', 'x', 'x', 'y'),
   campaign: fc.constantFrom('p', 'q'),
+  requests: fc.constantFrom(1, 1, 2),
+  /** Whether it would wait. */
+  isPatient: fc.constantFrom(true, true, true, false),
   priority: fc.constantFrom(0, 0, 1),
   timeout: fc.option(fc.integer({ min: 0, max: 25 }), { nil: undefined }),
   /** Some have a signal in common. */
@@ -37,6 +40,14 @@ const caller = fc.record({
   end: fc.constantFrom('release', 'release', 'cancel', 'renew', 'expire'),
 });
 type Caller = typeof caller extends fc.Arbitrary<infer C> ? C : never;
+
+/** Why somebody is refused who may not pass others. */
+const BUSY = {
+  campaign: 'concurrency',
+  outbound: 'concurrency',
+  inbound: 'concurrency',
+  paced: 'quota',
+} as const;
 
 interface Place {
   readonly caller: Caller;
@@ -70,8 +81,10 @@ class Crowd {
     const { timeout, priority, end } = caller;
     await this.when(`caller ${i} arrives`);
     const signal = this.signals[caller.signal ?? -1]?.signal;
-    const expected = signal?.aborted ? 'aborted' : this.#fate(caller);
-    const promise = this.engine.acquire(askOf(caller), { timeout, priority, signal });
+    const expected = signal?.aborted && caller.isPatient ? 'aborted' : this.#fate(caller);
+    const promise = caller.isPatient
+      ? this.engine.acquire(askOf(caller), { timeout, priority, signal })
+      : Promise.resolve(this.engine.tryAcquire(askOf(caller)));
     this.#places.push({ caller, turn: this.#places.length, answer: watch(promise) });
     const admission = await promise.catch((reason: unknown) => {
       expect(reason).toBe('stop');
@@ -130,13 +143,15 @@ class Crowd {
   #fate(caller: Caller): string {
     const line = this.#lineOf(caller);
     const [head] = line;
-    const isEqualBefore = head?.caller.priority === caller.priority && caller.group !== 'outbound';
-    const mustWait = head !== undefined && (head.caller.priority > caller.priority || isEqualBefore);
+    const { group, isPatient, timeout } = caller;
+    const priority = isPatient ? caller.priority : 0;
+    const isEqualBefore = head?.caller.priority === priority && group !== 'outbound';
+    const mustWait = head !== undefined && (head.caller.priority > priority || isEqualBefore);
     const { allowed, reason } = this.engine.peek(askOf(caller));
     if (allowed && !mustWait) return 'ok';
-    if (caller.group === 'inbound') return reason;
-    if (caller.timeout === 0) return 'queue-timeout';
-    return line.length >= policy.groups[caller.group].queue.size ? 'queue-full' : 'waits';
+    if (group === 'inbound' || !isPatient) return allowed ? BUSY[group] : reason;
+    if (timeout === 0) return 'queue-timeout';
+    return line.length >= policy.groups[group].queue.size ? 'queue-full' : 'waits';
   }
 
   #used(account: string, campaign: string): number[] {
@@ -157,8 +172,8 @@ class Crowd {
   }
 }
 
-function askOf({ group, account, campaign }: Caller): Descriptor<typeof policy> {
-  return { group, account, campaign };
+function askOf({ group, account, campaign, requests }: Caller): Descriptor<typeof policy> {
+  return { group, account, campaign, cost: { requests } };
 }
 
 describe('interleavings', () => {
