@@ -103,7 +103,10 @@ export class AdmissionAnswer extends Answer implements Admission {
   }
 
   cancel(): boolean {
-    if (!this.#isOpen || this.#isSettled) return false;
+    if (!this.#isOpen || this.#isSettled) {
+      this.release();
+      return false;
+    }
     this.#isSettled = true;
     const { room } = this.#office;
     const now = this.#office.now();

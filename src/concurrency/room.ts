@@ -232,15 +232,26 @@ export class Room {
   #onRung(now: Millis): void {
     const [due, overdue] = [this.#due, this.#overdue];
     [this.#due, this.#overdue] = [[], []];
+    const lines = new Set(overdue.flatMap(({ line }) => line ?? []));
     this.together(() => {
       this.leases.expire(now);
       this.#pend(due);
-      this.#pend(overdue.flatMap(({ line }) => line ?? []));
+      this.#pend(lines);
     });
-    this.together(() => {
-      for (const waiter of overdue) if (this.leave(waiter, now)) waiter.onTimeout(now);
-    });
+    while (lines.size > 0) this.#dismissHeads(lines, now);
+    for (const waiter of overdue) if (this.leave(waiter, now)) waiter.onTimeout(now);
     this.watchLeases();
+  }
+
+  /** Whoever is behind an overdue head may still have what that one could not use. */
+  #dismissHeads(lines: Set<Line>, now: Millis): void {
+    this.together(() => {
+      for (const line of lines) {
+        const { head } = line.queue;
+        if (head === undefined || head.at > now) lines.delete(line);
+        else if (this.leave(head, now)) head.onTimeout(now);
+      }
+    });
   }
 
   #now(): Millis {

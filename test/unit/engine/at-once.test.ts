@@ -1,7 +1,4 @@
-/**
- * Several things in one call or at one instant: who goes first. What fails here is known and reported; such a case turns
- * red when it is put right, and becomes an ordinary one then.
- */
+/** Several things in one call or at one instant: who goes first. */
 
 import { type Admission, createEngine, type Decision, type Engine } from 'headgate';
 import { type ManualClock, manualClock } from 'headgate/testing';
@@ -37,7 +34,7 @@ async function reasons(...answers: Watched<Decision>[]): Promise<string[]> {
 }
 
 describe('what comes back in one call', () => {
-  it.fails('should go to the higher priority when charges and permits are cancelled together', async () => {
+  it('should go to the higher priority when charges and permits are cancelled together', async () => {
     const { engine } = setUp();
     const cost = { requests: 2, permits: 3 };
     const first = engine.tryAcquire({ group: 'both', cost });
@@ -47,7 +44,7 @@ describe('what comes back in one call', () => {
     expect(await reasons(high, low)).toEqual(['ok', 'pending']);
   });
 
-  it.fails('should go to the higher priority when several leave by one signal', async () => {
+  it('should go to the higher priority when several leave by one signal', async () => {
     const { engine } = setUp();
     engine.tryAcquire({ group: 'permit', cost: { permits: 2 } });
     const controller = new AbortController();
@@ -83,7 +80,7 @@ describe('what comes back at the very deadline', () => {
     expect(await reasons(patient, impatient)).toEqual(['ok', 'ok']);
   });
 
-  it.fails('should be had by everybody there is enough for, of a rate', async () => {
+  it('should be had by everybody there is enough for, of a rate', async () => {
     const { clock, engine } = setUp();
     engine.check({ group: 'rate', cost: 2 });
     const patient = watch(engine.acquire({ group: 'rate' }));
@@ -92,7 +89,7 @@ describe('what comes back at the very deadline', () => {
     expect(await reasons(patient, impatient)).toEqual(['ok', 'ok']);
   });
 
-  it.fails('should go to the higher priority, whoever gives up', async () => {
+  it('should go to the higher priority, whoever gives up', async () => {
     const { clock, engine } = setUp();
     engine.check({ group: 'rate', cost: 2 });
     const high = watch(engine.acquire({ group: 'other-rate', cost: 2 }, { priority: 5 }));
@@ -103,14 +100,14 @@ describe('what comes back at the very deadline', () => {
 });
 
 describe('one thing after another', () => {
-  it.fails('should settle what was released, also when a cancel that came too late was refused', () => {
+  it('should settle what was released, also when a cancel that came too late was refused', () => {
     const { engine } = setUp();
     const admission: Admission = engine.tryAcquire({ group: 'rate', cost: 2 });
     expect([admission.release(), admission.cancel()]).toEqual([true, false]);
     expect([admission.settle(1), engine.peek({ group: 'rate' }).remaining]).toEqual([true, 1]);
   });
 
-  it.fails('should read the costs of a waiter once, whatever their owner does with them later', async () => {
+  it('should read the costs of a waiter once, whatever their owner does with them later', async () => {
     const { engine } = setUp();
     const first = engine.tryAcquire({ group: 'permit', cost: { permits: 3 } });
     const cost = { permits: 1 };
@@ -120,7 +117,7 @@ describe('one thing after another', () => {
     expect(engine.stats().permits.permit?.held).toBe(1);
   });
 
-  it.fails('should abort the signal of a lease that is lost, also after the engine was disposed of', () => {
+  it('should abort the signal of a lease that is lost, also after the engine was disposed of', () => {
     const { clock, engine } = setUp();
     const { signal } = engine.tryAcquire({ group: 'permit' });
     engine.dispose();
