@@ -12,7 +12,8 @@ export interface Wanted {
 
 /**
  * `--only limit/fixed,P8` picks the cases whose id contains `limit/fixed`, and those that the bars P8 need. `*` stands for
- * anything.
+ * anything. `--quick` is three short rounds; `--rounds` overrides that. Such partial runs print their tables; with `--write`
+ * their cases replace those of the last published run.
  */
 export function readArguments(args: readonly string[], bars: readonly Bar[]): Wanted {
   const { values } = parseArgs({
@@ -35,7 +36,7 @@ export function readArguments(args: readonly string[], bars: readonly Bar[]): Wa
   return {
     isWanted: (id) => patterns.length === 0 || needed.has(id) || fragments.some((each) => each.test(id)),
     isPartial: patterns.length > 0 || quick || rounds !== undefined,
-    rounds: rounds ?? (quick ? 1 : undefined),
+    rounds: rounds ?? (quick ? 3 : undefined),
     quick,
     write,
   };

@@ -131,6 +131,47 @@ const churn: Bar[] = [
   },
 ];
 
+const PEER_MIDDLEWARES: Readonly<Record<string, readonly string[]>> = {
+  express: ['express-rate-limit', 'rate-limiter-flexible'],
+  fastify: ['@fastify/rate-limit'],
+  hono: ['hono-rate-limiter'],
+};
+const requests: Bar[] = Object.entries(PEER_MIDDLEWARES).flatMap(([framework, peers]) => {
+  const id = `request/${framework}`;
+  const kept = (title: string, other: string, bar: number): Bar => ({
+    id: 'P12',
+    title: `${framework}: throughput over ${title}`,
+    needs: [id],
+    value: (read) => ratios(read(id, OURS), read(id, other)),
+    sense: 'at least',
+    bar,
+    unit: 'x',
+  });
+  return [kept('constant fields', 'constant fields', 0.97), ...peers.map((peer) => kept(peer, peer, 1))];
+});
+
+const fresh: Bar[] = ['one limit', 'engine'].map((what) => ({
+  id: 'P13',
+  title: `import and first decision in a fresh process, ${what}`,
+  needs: ['fresh-process/import'],
+  value: (read) => read('fresh-process/import', what).filter((value) => value !== null),
+  sense: 'at most',
+  bar: 15,
+  beyond: 8,
+  unit: 'ms',
+}));
+
+const size = (id: string, title: string, bar: number, beyond: number): Bar => ({
+  id: 'P14',
+  title: `min and gzip, ${title}`,
+  needs: [id],
+  value: (read) => read(id, 'min + gzip').flatMap((bytes) => (bytes === null ? [] : [bytes / 1000])),
+  sense: 'at most',
+  bar,
+  beyond,
+  unit: 'kB',
+});
+
 const semaphore = (name: string, entry: string) => (read: Read) => read(`semaphore/${name}`, entry);
 const RIVAL = 'async-sema';
 const growth = (entry: string) => (read: Read) =>
@@ -202,5 +243,9 @@ export const BARS: readonly Bar[] = [
   ...match,
   ...memory,
   ...churn,
+  ...requests,
+  ...fresh,
+  size('size/limiter', 'one limiter, lru-cache apart', 4, 3),
+  size('size/engine', 'the engine with everything it imports', 20, 18),
   ...semaphores,
 ];

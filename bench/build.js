@@ -16,7 +16,7 @@ const headgate = {
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  entryPoints: { main: 'main.ts', worker: 'worker.ts' },
+  entryPoints: { main: 'main.ts', worker: 'worker.ts', server: 'http/server.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,
