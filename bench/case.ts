@@ -48,8 +48,8 @@ export const SETTING: Setting = {
   patterns: 0,
   paths: 0,
   waiters: 0,
-  warmMs: 250,
-  measureMs: 350,
+  warmMs: 200,
+  measureMs: 300,
 };
 
 export type ProgramName =
@@ -83,7 +83,7 @@ export interface Case {
   readonly table: string;
   readonly row: string;
   readonly unit: string;
-  /** The entry that ratios are of: reference divided by entry. */
+  /** The entry that ratios are of, reference divided by entry; one that is not there: no ratios. */
   readonly reference: string;
   readonly entries: readonly Entry[];
   /** Rounds of a full run. */

@@ -2,7 +2,7 @@
 import type { Algorithm, Case, Entry, ProgramName, Setting } from './case.ts';
 
 /** Rounds of cases that a bar is about, and of all others. */
-const MANY = 7;
+const MANY = 5;
 const FEW = 3;
 const OURS = 'headgate';
 const ALGORITHMS: readonly Algorithm[] = ['fixed-window', 'sliding-window', 'token-bucket'];
@@ -50,7 +50,9 @@ const limits: Case[] = ALGORITHMS.flatMap((algorithm) =>
       (['allowed', 'denied'] as const).map((answer): Case => {
         const quota = answer === 'allowed' ? 1_000_000_000 : 1;
         const setting = { algorithm, clock, keys, draw, quota, maxKeys: keys };
-        const others = clock === 'given' ? ['map'] : PEERS[algorithm];
+        // The floor has no window: it is the same map, whatever it stands beside and whoever is denied.
+        const floor = answer === 'allowed' ? ['map'] : [];
+        const others = clock === 'given' ? floor : PEERS[algorithm];
         const isBar =
           draw === 'uniform' && keys > 1 && answer === 'allowed' && (clock === 'given' || keys === 1000);
         const isDeniedBar = keys === 1000 && draw === 'uniform' && clock === 'given';
@@ -63,7 +65,6 @@ const limits: Case[] = ALGORITHMS.flatMap((algorithm) =>
           rounds: isBar || isDeniedBar ? MANY : FEW,
           entries: [OURS, ...others]
             .filter((contender) => keys <= (MOST_KEYS[contender] ?? Number.POSITIVE_INFINITY))
-            // The floor has no clock and no window: it is the same map, whatever stands beside it.
             .map((contender) => entry(contender, 'decide', setting)),
         };
       }),

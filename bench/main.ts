@@ -21,7 +21,7 @@ const pick = <T extends { readonly id: string }>(all: readonly T[]): T[] =>
 const began = performance.now();
 const parts: Played[] = [
   await playRounds(pick(CASES), options),
-  await playRequests(pick(REQUEST_CASES), options, wanted.quick),
+  await playRequests(pick(REQUEST_CASES), options),
   ...(wanted.isWanted(FRESH_ID) ? [playFresh(options, wanted.quick)] : []),
   await playSizes(pick(BUNDLES)),
 ];
@@ -35,7 +35,8 @@ console.log(asText(verdictTable(judge(BARS, cases))));
 console.log(`\nchecksum ${checksum}, ${Math.round((performance.now() - began) / 1000)} s`);
 
 if (!wanted.isPartial || wanted.write) {
-  const order = [...CASES, ...REQUEST_CASES, { id: FRESH_ID }, ...BUNDLES].map(({ id }) => id);
+  const requests = REQUEST_CASES.flatMap(({ id }) => [{ id }, { id: `${id}/busy` }]);
+  const order = [...CASES, ...requests, { id: FRESH_ID }, ...BUNDLES].map(({ id }) => id);
   const all = wanted.isPartial ? merge(cases, order) : cases;
   const results: Results = {
     command: 'npm run bench',

@@ -1,5 +1,5 @@
 /**
- * Load on one server: some connections that are kept, each sending a request when the last one has been answered, with
+ * Load on one server: some connections, each sending a request when the last one has been answered, with
  * API keys in turn. It does as little as it can for a response, so that the server is what is busy.
  */
 import { connect, type Socket } from 'node:net';
@@ -21,56 +21,45 @@ function isWhole(response: string): boolean {
   return response.length >= head + 4 + Number(length);
 }
 
-export interface Load {
-  /** Requests answered in so many milliseconds. */
-  readonly push: (forMs: number) => Promise<number>;
-  readonly close: () => void;
+/**
+ * Requests answered per second. Connections are opened before the clock starts and closed after it has stopped: a server
+ * closes those that have been idle for some seconds, as they are while others have their turn.
+ */
+export async function throughput(
+  port: number,
+  forMs: number,
+): Promise<{ perSecond: number; answered: number }> {
+  const sockets = await Promise.all(Array.from({ length: CONNECTIONS }, () => open(port)));
+  const start = performance.now();
+  const isOver = (): boolean => performance.now() - start >= forMs;
+  const counts = await Promise.all(sockets.map((socket, i) => drive(socket, i, isOver)));
+  const elapsed = performance.now() - start;
+  for (const socket of sockets) socket.destroy();
+  const answered = counts.reduce((sum, each) => sum + each, 0);
+  return { perSecond: (answered * 1000) / elapsed, answered };
 }
 
-export async function openLoad(port: number): Promise<Load> {
-  const sockets = await Promise.all(Array.from({ length: CONNECTIONS }, () => open(port)));
-  let next = 0;
-  const drive = (socket: Socket, isOver: () => boolean): Promise<number> =>
-    new Promise((resolve, reject) => {
-      let answered = 0;
-      let response = '';
-      const stop = (): void => {
-        socket.removeAllListeners('data');
-        socket.removeAllListeners('error');
-      };
-      const send = (): void => {
-        socket.write(REQUESTS[next++ % REQUESTS.length] as Buffer);
-      };
-      socket.on('error', (error) => {
-        stop();
-        reject(error);
-      });
-      socket.on('data', (bytes) => {
-        response += bytes.toString('latin1');
-        if (!isWhole(response)) return;
-        if (!response.startsWith('HTTP/1.1 200 ')) {
-          stop();
-          return reject(new Error(`answered ${response.slice(0, 40)}`));
-        }
-        response = '';
-        answered++;
-        if (!isOver()) return send();
-        stop();
-        resolve(answered);
-      });
-      send();
+function drive(socket: Socket, first: number, isOver: () => boolean): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let answered = 0;
+    let response = '';
+    const send = (): void => {
+      socket.write(REQUESTS[(first + answered * CONNECTIONS) % REQUESTS.length] as Buffer);
+    };
+    socket.on('error', reject);
+    socket.on('close', () => reject(new Error('a server has closed a connection that was in use')));
+    socket.on('data', (bytes) => {
+      response += bytes.toString('latin1');
+      if (!isWhole(response)) return;
+      if (!response.startsWith('HTTP/1.1 200 '))
+        return reject(new Error(`answered ${response.slice(0, 40)}`));
+      response = '';
+      answered++;
+      if (isOver()) resolve(answered);
+      else send();
     });
-  return {
-    push: async (forMs) => {
-      const end = performance.now() + forMs;
-      const isOver = (): boolean => performance.now() >= end;
-      const answered = await Promise.all(sockets.map((socket) => drive(socket, isOver)));
-      return answered.reduce((sum, each) => sum + each, 0);
-    },
-    close: () => {
-      for (const socket of sockets) socket.destroy();
-    },
-  };
+    send();
+  });
 }
 
 function open(port: number): Promise<Socket> {

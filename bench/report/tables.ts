@@ -34,7 +34,7 @@ function cell({ values, reference, faults }: CaseResult, entry: string): string 
   if (faults[entry] !== undefined) return 'failed';
   const own = present(values[entry] ?? []);
   if (own.length === 0) return '';
-  if (entry === reference) return spread(own);
+  if (entry === reference || values[reference] === undefined) return spread(own);
   return `x ${figure(median(ratios(values[reference] ?? [], values[entry] ?? [])))} · ${spread(own)}`;
 }
 

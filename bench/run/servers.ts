@@ -7,6 +7,8 @@ const program = fileURLToPath(new URL('server.js', import.meta.url));
 
 export interface Server {
   readonly port: number;
+  /** Processor time it has used, in microseconds. */
+  readonly busy: () => Promise<number>;
   readonly stop: () => void;
 }
 
@@ -15,12 +17,21 @@ export async function startServer(framework: string, guard: Guard, quota: number
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, NODE_ENV: 'production' },
   });
-  return { port: await portOf(child), stop: () => child.kill() };
+  const port = await numberFrom(child);
+  const busy = (): Promise<number> => {
+    child.stdin?.write('?\n');
+    return numberFrom(child);
+  };
+  return { port, busy, stop: () => child.kill() };
 }
 
-function portOf(child: ChildProcess): Promise<number> {
+function numberFrom(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
-    child.stdout?.once('data', (bytes) => resolve(Number(String(bytes))));
-    child.once('exit', (code) => reject(new Error(`server ended with code ${code}`)));
+    const gone = (code: number | null): void => reject(new Error(`server ended with code ${code}`));
+    child.once('exit', gone);
+    child.stdout?.once('data', (bytes) => {
+      child.off('exit', gone);
+      resolve(Number(String(bytes)));
+    });
   });
 }
