@@ -1,19 +1,21 @@
-// The semaphores that are compared, each behind the same few functions. Only the one that is asked for is loaded.
+/** The semaphores that are compared, each behind the same few functions. Only the one that is asked for is loaded. */
 
-/**
- * @typedef {object} Contender
- * @property {<T>(job: () => Promise<T>) => Promise<T>} run - works when a permit is free
- * @property {(times: number) => Promise<void>} uncontended - takes a permit and gives it back, one at a time
- * @property {((times: number) => void)} [uncontendedSync] - the same without a promise
- * @property {(signal: AbortSignal) => Promise<unknown>} [wait] - waits, until the signal is aborted
- */
+export interface SemaphoreContender {
+  /** Works when a permit is free. */
+  readonly run: <T>(job: () => Promise<T>) => Promise<T>;
+  /** Takes a permit and gives it back, one at a time. */
+  readonly uncontended: (times: number) => Promise<void>;
+  /** The same without a promise. */
+  readonly uncontendedSync?: (times: number) => void;
+  /** Waits, until the signal is aborted. */
+  readonly wait?: (signal: AbortSignal) => Promise<unknown>;
+}
 
 const noJob = async () => undefined;
 
-/** @type {Record<string, (permits: number) => Promise<Contender>>} */
-export const CONTENDERS = {
+export const SEMAPHORES: Readonly<Record<string, (permits: number) => Promise<SemaphoreContender>>> = {
   headgate: async (permits) => {
-    const { createSemaphore } = await import('../dist/index.js');
+    const { createSemaphore } = await import('headgate');
     const semaphore = createSemaphore({ quota: permits, queue: { size: 1_000_000 } });
     return {
       run: async (job) => {
