@@ -37,21 +37,30 @@ export class Inquiry {
    * @returns whether all agree
    */
   decide(now: Millis, mode: Mode): boolean {
-    const { rows, questions } = this;
     this.now = now;
     this.mode = mode;
+    this.isAgreed = this.only === undefined ? this.#askAll(now, mode) : askOne(this.only, now, mode);
+    return this.isAgreed;
+  }
+
+  #askAll(now: Millis, mode: Mode): boolean {
+    const { rows, questions } = this;
     let isAgreed = true;
     for (let i = 0; i < rows.length; i++) at(rows, i).locate();
     for (let i = 0; i < questions.length; i++) if (!at(questions, i).ask(now, mode)) isAgreed = false;
     if (isAgreed && mode === 'charge')
       for (let i = 0; i < questions.length; i++) at(questions, i).charge(now);
-    this.isAgreed = isAgreed;
     return isAgreed;
   }
 
   /** Has every limit say where it stands after that. */
   report(isAllowed: boolean): void {
-    const { questions, now } = this;
+    const { questions, now, only } = this;
+    if (only !== undefined) {
+      only.report(now);
+      this.decisive = only;
+      return;
+    }
     let nearest = questions[0];
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < questions.length; i++) {
@@ -95,6 +104,14 @@ export class Inquiry {
       latest === Number.POSITIVE_INFINITY || (!isUnknown && latest !== Number.NEGATIVE_INFINITY);
     return isKnown ? latest : undefined;
   }
+}
+
+/** A limiter's only question, without the loops: they take a fifth of its decision. */
+function askOne(question: Question, now: Millis, mode: Mode): boolean {
+  question.row.locate();
+  const isAgreed = question.ask(now, mode);
+  if (isAgreed && mode === 'charge') question.charge(now);
+  return isAgreed;
 }
 
 /** Loops on the hot path count: those with an iterator are too large for V8 to inline, at 15 % of a decision. */

@@ -19,19 +19,11 @@ export class RateQuestion extends Question {
   }
 
   protected override inquire(_key: string, now: Millis, mode: Mode): void {
-    const { terms, cost } = this;
+    const { row, terms } = this;
+    const at = row.at + this.offset;
+    const availableAt = terms.algorithm.availableAt(terms, row.table.cells, at, now, this.cost);
     this.#repaired = undefined;
-    const availableAt = terms.algorithm.availableAt(terms, this.cells, this.at, now, cost);
     if (!(availableAt <= now)) this.#refuse(availableAt, now, mode);
-  }
-
-  /** What the answer is read from. Not `#cells`: a private getter is a call into the runtime, three times a decision. */
-  get cells(): Float64Array {
-    return this.#repaired ?? this.row.table.cells;
-  }
-
-  get at(): number {
-    return this.#repaired === undefined ? this.row.at + this.offset : 0;
   }
 
   /** On the way to a "no": cells that no history explains are repaired first, and asked once more. */
@@ -43,9 +35,11 @@ export class RateQuestion extends Question {
       this.retryAt = availableAt;
       return;
     }
-    if (mode === 'peek') this.#repaired = this.cells.slice(this.at, this.at + algorithm.cells);
-    algorithm.repair(terms, this.cells, this.at, now);
-    const retryAt = algorithm.availableAt(terms, this.cells, this.at, now, cost);
+    const own = this.row.at + this.offset;
+    if (mode === 'peek') this.#repaired = this.row.table.cells.slice(own, own + algorithm.cells);
+    const [cells, at] = this.#place();
+    algorithm.repair(terms, cells, at, now);
+    const retryAt = algorithm.availableAt(terms, cells, at, now, cost);
     if (retryAt <= now) return;
     this.reason = 'quota';
     this.retryAt = retryAt;
@@ -66,14 +60,23 @@ export class RateQuestion extends Question {
   }
 
   override used(now: Millis): number {
-    const { terms, cells, at } = this;
+    const { terms } = this;
+    const [cells, at] = this.#place();
     return (terms.burst ?? terms.quota) - terms.algorithm.remaining(terms, cells, at, now);
   }
 
   protected override measure(now: Millis): void {
-    const { terms, cells, at } = this;
+    const { terms } = this;
+    const [cells, at] = this.#place();
     this.remaining = terms.algorithm.remaining(terms, cells, at, now);
     this.resetAt = terms.algorithm.resetAt(terms, cells, at, now);
+  }
+
+  /** What the answer is read from. */
+  #place(): [cells: Float64Array, at: number] {
+    return this.#repaired === undefined
+      ? [this.row.table.cells, this.row.at + this.offset]
+      : [this.#repaired, 0];
   }
 
   override refund(charged: Said, units: number, now: Millis): void {

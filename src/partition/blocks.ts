@@ -50,14 +50,11 @@ export interface Block {
 export class BlockTable {
   readonly #blocks = new Map<string, Block>();
   readonly #max: number;
+  /** Blocks kept, among them some that may have ended. A field: every decision looks at it. */
+  size = 0;
 
   constructor(max: number) {
     this.#max = max;
-  }
-
-  /** Blocks kept, among them some that may have ended. */
-  get size(): number {
-    return this.#blocks.size;
   }
 
   /** The block in force on `key` at `now`. */
@@ -78,12 +75,14 @@ export class BlockTable {
       throw new DescriptorError({ code: 'too-many-blocks', path: 'partition', value: key, message });
     }
     this.#blocks.set(key, block);
+    this.size = this.#blocks.size;
   }
 
   /** Lifts the block on `key`; whether one was in force at `now`. */
   remove(key: string, now: Millis): boolean {
     const isInForce = this.find(key, now) !== undefined;
     this.#blocks.delete(key);
+    this.size = this.#blocks.size;
     return isInForce;
   }
 
