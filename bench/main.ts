@@ -11,7 +11,9 @@ import { playRequests, REQUEST_CASES } from './run/requests.ts';
 import { type Played, playRounds } from './run/rounds.ts';
 import { BUNDLES, playSizes } from './run/sizes.ts';
 
-const wanted = readArguments(process.argv.slice(2), BARS);
+const args = process.argv.slice(2);
+const command = ['npm run bench', ...(args.length === 0 ? [] : ['--', ...args])].join(' ');
+const wanted = readArguments(args, BARS);
 const log = (line: string): void => console.error(line);
 const extra = wanted.quick ? { warmMs: 150, measureMs: 150 } : {};
 const options = { rounds: wanted.rounds, extra, log };
@@ -36,10 +38,12 @@ console.log(`\nchecksum ${checksum}, ${Math.round((performance.now() - began) / 
 
 if (!wanted.isPartial || wanted.write) {
   const requests = REQUEST_CASES.flatMap(({ id }) => [{ id }, { id: `${id}/busy` }]);
-  const order = [...CASES, ...requests, { id: FRESH_ID }, ...BUNDLES].map(({ id }) => id);
+  const order = [...CASES, ...requests, { id: FRESH_ID }, { id: `${FRESH_ID}-least` }, ...BUNDLES].map(
+    ({ id }) => id,
+  );
   const all = wanted.isPartial ? merge(cases, order) : cases;
   const results: Results = {
-    command: 'npm run bench',
+    command,
     ...environs,
     checksum,
     bars: judge(BARS, all),

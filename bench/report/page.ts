@@ -50,13 +50,13 @@ function counts(bars: readonly Verdict[]): string {
 /** Every comparison that headgate loses by more than a hair, from the figures. */
 function ahead(cases: readonly CaseResult[]): string {
   const lost = cases.flatMap(({ reference, table, row, values, unit }) => {
-    if (reference !== 'headgate') return [];
+    if (!OURS.has(reference)) return [];
     const isMoreBetter = unit === 'requests/s';
     return Object.keys(values).flatMap((entry) => {
       if (entry.startsWith('headgate') || NO_PEERS.has(entry)) return [];
       const ratio = median(ratios(values[reference] ?? [], values[entry] ?? []));
       const loss = isMoreBetter ? 1 / ratio : ratio;
-      return loss > 1.02 ? [{ entry, text: `${table}, ${row}: x ${figure(ratio)}` }] : [];
+      return loss > 1.02 ? [{ entry, table, row, ratio }] : [];
     });
   });
   if (lost.length === 0) return 'In none of the comparisons below.';
@@ -64,15 +64,22 @@ function ahead(cases: readonly CaseResult[]): string {
   return peers
     .map((peer) => {
       const all = lost.filter(({ entry }) => entry === peer);
-      return [`- **${peer}**, in ${all.length} of its cases:`, ...all.map(({ text }) => `  - ${text}`)].join(
-        '\n',
-      );
+      const byTable = [...new Set(all.map(({ table }) => table))].map((table) => {
+        const rows = all
+          .filter((each) => each.table === table)
+          .map(({ row, ratio }) => `${row} x ${figure(ratio)}`);
+        return `  - ${table}: ${rows.join('; ')}`;
+      });
+      return [`- **${peer}**`, ...byTable].join('\n');
     })
     .join('\n');
 }
 
-/** Columns that limit nothing. */
-const NO_PEERS = new Set(['map', 'constant fields', 'no fields']);
+/** Columns that are headgate's, and that others are compared with. */
+const OURS = new Set(['headgate', 'policy', 'fixed-window']);
+
+/** Columns that limit nothing, or are headgate again. */
+const NO_PEERS = new Set(['map', 'constant fields', 'no fields', 'sliding-window', 'token-bucket']);
 
 const HOW = `## How it is measured
 

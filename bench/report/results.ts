@@ -1,5 +1,5 @@
 /** Results on disk: `results/latest.json`. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { CaseResult } from '../case.ts';
 import type { Verdict } from './verdicts.ts';
@@ -46,5 +46,6 @@ export function merge(cases: readonly CaseResult[], order: readonly string[]): C
 export function writeResults(results: Results): void {
   const rounded = (_: string, value: unknown): unknown =>
     typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
+  mkdirSync(new URL('.', FILE), { recursive: true });
   writeFileSync(FILE, `${JSON.stringify(results, rounded, 1)}\n`);
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Entry, ProgramName, Result, Setting } from '../case.ts';
 
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 30_000;
 const worker = fileURLToPath(new URL('worker.js', import.meta.url));
 const execute = promisify(execFile);
 

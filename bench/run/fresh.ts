@@ -17,7 +17,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 export const FRESH_ID = 'fresh-process/import';
 
 export function playFresh({ rounds, log }: RunOptions, isQuick: boolean): Played {
-  const last = rounds === undefined || isQuick ? (isQuick ? 10 : ROUNDS) : Math.max(rounds, 10);
+  const last = isQuick ? 10 : Math.max(rounds ?? ROUNDS, 10);
   log(`fresh processes: ${last} rounds`);
   const names = [EMPTY, ...new Set(Object.values(PROGRAMS))];
   const times = new Map<string, number[]>(names.map((name) => [name, []]));
@@ -28,22 +28,34 @@ export function playFresh({ rounds, log }: RunOptions, isQuick: boolean): Played
   }
   const empty = times.get(EMPTY) ?? [];
   const columns = Object.entries(PROGRAMS);
-  const result: CaseResult = {
-    id: FRESH_ID,
+  const shared = {
     table: 'Import and first decision in a fresh process, less an empty one',
-    row: 'above an empty process',
     unit: 'ms',
     // A ratio of two differences says little when one of them is near zero.
     reference: '',
     date: new Date().toISOString(),
-    values: Object.fromEntries(
-      columns.map(([column, name]) => [column, (times.get(name) ?? []).map((ms, i) => ms - (empty[i] ?? 0))]),
-    ),
     faults: Object.fromEntries(
       columns.filter(([, name]) => wrong.has(name)).map(([column]) => [column, 'its program failed']),
     ),
   };
-  return { cases: [result], checksum: last, isSound: wrong.size === 0 };
+  const above = (combine: (series: readonly number[]) => number[]): CaseResult['values'] =>
+    Object.fromEntries(columns.map(([column, name]) => [column, combine(times.get(name) ?? [])]));
+  const cases: CaseResult[] = [
+    {
+      ...shared,
+      id: FRESH_ID,
+      row: 'the median of all rounds',
+      values: above((series) => series.map((ms, round) => ms - (empty[round] ?? 0))),
+    },
+    // Where the machine is shared, the quickest start of many says more than the usual one.
+    {
+      ...shared,
+      id: `${FRESH_ID}-least`,
+      row: 'the least of all, less the least of an empty one',
+      values: above((series) => [Math.min(...series) - Math.min(...empty)]),
+    },
+  ];
+  return { cases, checksum: last, isSound: wrong.size === 0 };
 }
 
 function start(name: string): { ms: number; status: number | null } {

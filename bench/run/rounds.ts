@@ -25,6 +25,7 @@ export interface Played {
 
 export async function playRounds(cases: readonly Case[], options: RunOptions): Promise<Played> {
   const { extra, log } = options;
+  if (cases.length === 0) return { cases: [], checksum: 0, isSound: true };
   const wrong = await checkAll(cases, log);
   let checksum = 0;
   const values = new Map<string, Record<string, (number | null)[]>>();
@@ -52,7 +53,18 @@ export async function playRounds(cases: readonly Case[], options: RunOptions): P
       for (const entry of [...entries.slice(from), ...entries.slice(0, from)]) {
         const result = failed[entry.name] === undefined ? await play(entry, extra) : {};
         checksum = (checksum + (result.checksum ?? 0)) | 0;
-        if (result.fault !== undefined) failed[entry.name] = result.fault;
+        if (result.fault !== undefined) {
+          failed[entry.name] = result.fault;
+          // Whoever is not done with few waiters need not try more.
+          for (const other of entry.program === 'waiters' ? cases : []) {
+            const isAlike = other.entries.some(
+              ({ name, program }) => name === entry.name && program === 'waiters',
+            );
+            const others = faults.get(other.id);
+            if (isAlike && others !== undefined)
+              others[entry.name] ??= `${result.fault} (${entry.setting.waiters} waiters)`;
+          }
+        }
         figures[entry.name]?.push(result.value ?? null);
       }
     }
