@@ -70,6 +70,35 @@ describe('what comes back in one call', () => {
   });
 });
 
+describe('who is on the way out, or not yet in', () => {
+  it('should be granted nothing under a signal that is being aborted', async () => {
+    const { engine } = setUp();
+    engine.tryAcquire({ group: 'permit', cost: { permits: 2 } });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const leaving = [2, 1].map((permits) =>
+      watch(engine.acquire({ group: 'permit', cost: { permits } }, { signal })),
+    );
+    const staying = watch(engine.acquire({ group: 'permit' }));
+    controller.abort();
+    expect(await reasons(...leaving, staying)).toEqual(['rejected', 'rejected', 'ok']);
+    expect(engine.stats().leases).toEqual({ granted: 2, released: 0, expired: 0 });
+  });
+
+  it.each<[string, ask: (engine: Engine) => Decision]>([
+    ['check', (engine) => engine.check({ group: 'rate' })],
+    ['tryAcquire', (engine) => engine.tryAcquire({ group: 'rate' })],
+  ])('should not pass those who wait by %s, though there is enough for him', async (_title, ask) => {
+    const { clock, engine } = setUp();
+    engine.check({ group: 'rate' });
+    const waiter = watch(engine.acquire({ group: 'rate', cost: 2 }));
+    expect(ask(engine)).toMatchObject({ allowed: false, reason: 'quota', retryAt: undefined, remaining: 1 });
+    expect(engine.check({ group: 'other-rate' }).allowed).toBe(true);
+    clock.advance(WINDOW);
+    expect(await reasons(waiter)).toEqual(['ok']);
+  });
+});
+
 describe('what comes back at the very deadline', () => {
   it('should be had by everybody there is enough for, of permits', async () => {
     const { clock, engine } = setUp();
