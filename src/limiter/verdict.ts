@@ -41,24 +41,41 @@ export class Verdict implements Said {
 
   /** The same for the reader. */
   toDecision(): LimitDecision {
-    const { key, cost, terms, reason, remaining, resetAt, retryAt } = this;
-    const { slot } = this.question;
-    const { window, burst } = terms;
-    return {
-      name: slot.name,
-      kind: slot.kind,
-      unit: slot.unit,
-      key,
-      allowed: reason === 'ok',
-      cost,
-      quota: terms.quota,
-      ...(window !== undefined && { window }),
-      ...(burst !== undefined && { burst }),
-      remaining,
-      resetAt,
-      retryAt,
-      reason,
-      mode: 'enforce',
-    };
+    return new Report(this);
+  }
+}
+
+/** A verdict as it is read. A class, since literals with fields that may be left out take ten times as long. */
+class Report implements LimitDecision {
+  readonly name: string;
+  readonly kind: string;
+  readonly unit: string;
+  readonly key: string | undefined;
+  readonly allowed: boolean;
+  readonly cost: number;
+  readonly quota: number;
+  declare readonly window?: Millis;
+  declare readonly burst?: number;
+  readonly remaining: number;
+  readonly resetAt: Millis | undefined;
+  readonly retryAt: Millis | undefined;
+  readonly reason: Reason;
+  readonly mode = 'enforce';
+
+  constructor({ question, terms, key, cost, reason, remaining, resetAt, retryAt }: Verdict) {
+    const { slot } = question;
+    this.name = slot.name;
+    this.kind = slot.kind;
+    this.unit = slot.unit;
+    this.key = key;
+    this.allowed = reason === 'ok';
+    this.cost = cost;
+    this.quota = terms.quota;
+    if (terms.window !== undefined) this.window = terms.window;
+    if (terms.burst !== undefined) this.burst = terms.burst;
+    this.remaining = remaining;
+    this.resetAt = resetAt;
+    this.retryAt = retryAt;
+    this.reason = reason;
   }
 }

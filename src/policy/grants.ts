@@ -3,7 +3,8 @@ import { DescriptorError, join, PolicyError, show } from '../errors.ts';
 import { joinKey } from '../partition/key.ts';
 import type { LooseDescriptor } from './descriptor.ts';
 import type { PolicyDocument } from './document.ts';
-import { fieldOf, type PathParams } from './partition.ts';
+import type { PathParams } from './match.ts';
+import { fieldOf } from './partition.ts';
 import { type Algorithms, type Grant, grantOf, planFor, type RateDocument } from './plans.ts';
 
 /** Where a quota came from. */

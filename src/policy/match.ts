@@ -14,12 +14,17 @@ export interface Route {
   readonly group: string;
 }
 
+/** Parameters of the path that a pattern matched. */
+export interface PathParams {
+  get(name: string): string | undefined;
+}
+
 /** What a request was found to be. */
 export interface Match {
   readonly group: string;
   readonly pattern: Pattern;
-  /** Path parameters by name, percent-decoded unless that is impossible. It inherits nothing. */
-  readonly params: Readonly<Record<string, string>>;
+  /** Path parameters by name, percent-decoded unless that is impossible. */
+  readonly params: PathParams;
 }
 
 /** Options of {@link createMatcher} and {@link conflicts}. */
@@ -91,9 +96,15 @@ export function conflicts<R extends { readonly pattern: Pattern }>(
   );
 }
 
+interface Param {
+  readonly name: string;
+  /** Index of its segment. */
+  readonly at: number;
+}
+
 /** A route made ready: which segments its parameters are, and the match itself if it has none. */
 interface Target {
-  readonly params: readonly { readonly name: string; readonly at: number }[];
+  readonly params: readonly Param[];
   readonly match: Match;
 }
 
@@ -172,10 +183,7 @@ function choose<T>(ends: Ends<T>, method: string): T | undefined {
   return ends.get(method) ?? (method === 'HEAD' ? ends.get('GET') : undefined) ?? ends.get('*');
 }
 
-/** Prototype of all parameters: nothing is inherited, and unlike objects without a prototype they are fast to make. */
-const NOTHING: object = Object.freeze(Object.create(null));
-
-const NO_PARAMS: Match['params'] = Object.freeze(Object.create(NOTHING));
+const NO_PARAMS: PathParams = new Map();
 
 function createTarget({ group, pattern }: Route): Target {
   const params = pattern.segments.flatMap((segment, at) =>
@@ -184,10 +192,24 @@ function createTarget({ group, pattern }: Route): Target {
   return { params, match: Object.freeze({ group, pattern, params: NO_PARAMS }) };
 }
 
-function matchOf(target: Target, segments: readonly string[]): Match {
-  const params: Record<string, string> = Object.create(NOTHING);
-  for (const { name, at } of target.params) params[name] = decode(segments[at] ?? '');
-  return { group: target.match.group, pattern: target.match.pattern, params };
+function matchOf({ match, params }: Target, segments: readonly string[]): Match {
+  return { group: match.group, pattern: match.pattern, params: new SegmentParams(params, segments) };
+}
+
+/** Parameters that are read from the path when they are asked for: most limits ask for one or none. */
+class SegmentParams implements PathParams {
+  readonly #params: readonly Param[];
+  readonly #segments: readonly string[];
+
+  constructor(params: readonly Param[], segments: readonly string[]) {
+    this.#params = params;
+    this.#segments = segments;
+  }
+
+  get(name: string): string | undefined {
+    const param = this.#params.find((each) => each.name === name);
+    return param === undefined ? undefined : decode(this.#segments[param.at] ?? '');
+  }
 }
 
 /** A parameter's value as routers hand it over; escapes that are no UTF-8 stay as they are. */

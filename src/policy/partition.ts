@@ -2,9 +2,7 @@ import { DescriptorError, show, suggest } from '../errors.ts';
 import { checkKey, isMissing, joinKey } from '../partition/key.ts';
 import type { PartitionTable } from '../partition/table.ts';
 import type { LooseDescriptor } from './descriptor.ts';
-
-/** Parameters of the path that a pattern matched. */
-export type PathParams = Readonly<Record<string, string>>;
+import type { PathParams } from './match.ts';
 
 /** What a limit makes of a missing field, see {@link PolicyDocument}. */
 export type Missing = 'error' | 'shared' | 'deny';
@@ -64,7 +62,7 @@ function keyField(
 /** The value of a field: the caller's, else that of a path parameter. */
 export function fieldOf(descriptor: LooseDescriptor, params: PathParams | undefined, field: string): unknown {
   const value = descriptor[field];
-  return isMissing(value) ? params?.[field] : value;
+  return isMissing(value) ? params?.get(field) : value;
 }
 
 /** Identity of a partition: its fields, in any order. */

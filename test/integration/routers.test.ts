@@ -108,7 +108,7 @@ async function reach(router: Router, target: string, method = 'GET'): Promise<Re
 function expected(target: string, method = 'GET'): Reached | undefined {
   const found = match(method, target);
   if (found === undefined) return undefined;
-  const { id = null } = found.params;
+  const id = found.params.get('id') ?? null;
   return { route: found.group, id };
 }
 

@@ -116,7 +116,8 @@ describe('a compiled policy', () => {
   });
 
   it('should match paths as the policy has it', () => {
-    expect(compiled.matcher.match('GET', '/a/7')).toMatchObject({ group: 'first', params: { id: '7' } });
+    const match = compiled.matcher.match('GET', '/a/7');
+    expect([match?.group, match?.params.get('id')]).toEqual(['first', '7']);
     expect(compiled.matcher.match('GET', '/A/7')).toBeUndefined();
     expect(compile(policyWith({})).matcher.match('GET', '/V1/x')?.group).toBe('read');
   });

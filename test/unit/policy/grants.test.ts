@@ -115,7 +115,7 @@ describe('the quota of a request', () => {
       { source: 'override', quota: 42, burst: 5 },
     ],
   ])('should %s', (_title, { from = {}, params, tier, quota }, { source, ...numbers }) => {
-    const granted = OWN.find({ ...from }, params, tier, quota);
+    const granted = OWN.find({ ...from }, new Map(Object.entries(params ?? {})), tier, quota);
     expect(granted.source).toBe(source);
     expect(granted.granted).toMatchObject({ ...numbers, window: 60_000 });
   });
