@@ -74,7 +74,7 @@ const acquire = fc
       nil: undefined,
       freq: 2,
     }),
-    signal: fc.option(fc.nat({ max: SIGNALS - 1 }), { nil: undefined, freq: 1 }),
+    signal: fc.option(fc.nat({ max: SIGNALS - 1 }), { nil: undefined, freq: 2 }),
   })
   .map(
     ({ ask, ...options }) =>

@@ -59,6 +59,21 @@ describe('what comes back in one call', () => {
     expect(await reasons(...leaving, high, low)).toEqual(['rejected', 'rejected', 'ok', 'pending']);
   });
 
+  it.each<[string, giveBack: (engine: Engine, admission: Admission) => unknown]>([
+    ['refunded', (engine, admission) => engine.refund(admission)],
+    ['settled for less', (_engine, admission) => admission.settle(0)],
+    ['cancelled', (_engine, admission) => admission.cancel()],
+    ['forgotten', (engine) => engine.forget({})],
+  ])('should have changed hands when the call returns: units that are %s', (_title, giveBack) => {
+    const { engine } = setUp();
+    const admission = engine.tryAcquire({ group: 'rate', cost: 2 });
+    engine.acquire({ group: 'rate' });
+    engine.acquire({ group: 'other-rate' });
+    engine.acquire({ group: 'other-rate' });
+    giveBack(engine, admission);
+    expect([engine.stats().waiting, engine.peek({ group: 'rate' }).remaining]).toEqual([1, 0]);
+  });
+
   it('should go to the higher priority when permits are released', async () => {
     const { engine } = setUp();
     const cost = { permits: 3 };
