@@ -31,7 +31,8 @@ export class Aborts {
   #watch(signal: AbortSignal): Watch {
     const waiting = new Set<Abortable>();
     const onAbort = (): void => {
-      this.#leave(signal, watch);
+      // The listener is gone by itself.
+      this.#bySignal.delete(signal);
       this.#together(() => {
         for (const waiter of waiting) waiter.onAbort();
       });

@@ -22,14 +22,15 @@ export interface Desk {
   refuse(entrance: Entrance, reason: AdmissionAnswer['reason']): AdmissionAnswer;
 }
 
-/** How one caller waits, and how it is told. */
+/** How one caller waits. */
 export interface Patience {
   readonly priority: number;
   readonly deadline: Millis;
   readonly signal: AbortSignal | undefined;
-  readonly resolve: (answer: AdmissionAnswer) => void;
-  readonly reject: (error: unknown) => void;
 }
+
+type Resolve = (answer: AdmissionAnswer) => void;
+type Reject = (error: unknown) => void;
 
 /** How often a waiter looks for itself under the strategy `poll`. */
 const POLL_EVERY: Millis = 50;
@@ -39,17 +40,23 @@ export class Caller extends Waiter implements Abortable {
   readonly #desk: Desk;
   readonly #applicant: Applicant;
   readonly #signal: AbortSignal | undefined;
-  readonly #resolve: (answer: AdmissionAnswer) => void;
-  readonly #reject: (error: unknown) => void;
+  readonly #resolve: Resolve;
+  readonly #reject: Reject;
   #stopPolling: (() => void) | undefined = undefined;
 
-  constructor(desk: Desk, applicant: Applicant, patience: Patience) {
-    super(patience.priority, desk.room.ticket(), patience.deadline);
+  constructor(
+    desk: Desk,
+    applicant: Applicant,
+    { priority, deadline, signal }: Patience,
+    resolve: Resolve,
+    reject: Reject,
+  ) {
+    super(priority, desk.room.ticket(), deadline);
     this.#desk = desk;
     this.#applicant = applicant;
-    this.#signal = patience.signal;
-    this.#resolve = patience.resolve;
-    this.#reject = patience.reject;
+    this.#signal = signal;
+    this.#resolve = resolve;
+    this.#reject = reject;
     if (this.#signal !== undefined) desk.aborts.add(this.#signal, this);
   }
 

@@ -10,8 +10,8 @@ import { DeniedError } from '../limiter/denied-error.ts';
 import { type Clock, DURATION_FORMS, type Duration, type Millis, readDuration, toInstant } from '../time.ts';
 import { Aborts } from './aborts.ts';
 import { type Admission, AdmissionAnswer } from './admission.ts';
-import { type Applicant, Caller, type Desk } from './caller.ts';
-import type { Entrance, Line } from './line.ts';
+import { type Applicant, Caller, type Desk, type Patience } from './caller.ts';
+import type { Entrance, Line, QueuePlan } from './line.ts';
 import { Room } from './room.ts';
 
 /** Options of `acquire` and `run`. */
@@ -81,11 +81,20 @@ export class Gate implements Desk {
           ? 'queue-full'
           : undefined;
     if (refusal !== undefined) return Promise.resolve(this.refuse(entrance, refusal));
+    return this.#wait(applicant, entrance, queue, { priority, deadline: now + patience, signal });
+  }
+
+  /** Apart from `#acquire`, which would otherwise have to keep what the promise needs for those who need not wait. */
+  #wait(
+    applicant: Applicant,
+    entrance: Entrance,
+    queue: QueuePlan,
+    patience: Patience,
+  ): Promise<AdmissionAnswer> {
     return new Promise((resolve, reject) => {
-      const deadline = now + patience;
-      const caller = new Caller(this, applicant, { priority, deadline, signal, resolve, reject });
-      caller.retryAt = inquiry.retryAt;
-      const { isPolled } = this.room.enter(caller, entrance, line?.key ?? entrance.lineKey(), queue);
+      const caller = new Caller(this, applicant, patience, resolve, reject);
+      caller.retryAt = entrance.inquiry.retryAt;
+      const { isPolled } = this.room.enter(caller, entrance, entrance.lineKey(), queue);
       if (isPolled) caller.poll();
     });
   }
