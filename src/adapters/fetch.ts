@@ -40,9 +40,9 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   const { identify, countWhen } = options;
   return async (request, ...rest) => {
-    const { method, url: path, signal } = request;
+    const { method, url: path } = request;
     const descriptor = { method, path, ...(await identify(request, ...rest)) };
-    const admission = await engine.acquire(descriptor, { signal });
+    const admission = await engine.acquire(descriptor, { signal: () => request.signal });
     if (!admission.allowed) {
       const { status, headers, body } = denialResponse(admission, engine.policy);
       return new Response(method === 'HEAD' ? null : body, { status, headers });

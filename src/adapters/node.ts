@@ -5,6 +5,7 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Admission } from '../concurrency/admission.ts';
 import type { Engine } from '../engine/engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
@@ -40,55 +41,60 @@ export function headgate<P extends PolicyDocument>(
   listener: (request: IncomingMessage, response: ServerResponse) => void,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const { identify, countWhen, onError } = options;
-
+  const settle = (request: IncomingMessage, response: ServerResponse, admission: Admission): void => {
+    try {
+      if (countWhen?.(response) === false) engine.refund(admission);
+    } catch (error) {
+      onError?.(error, request);
+    }
+  };
   const admit = async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
     const { method, url: path } = request;
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    let gone: AbortController | undefined;
+    let admission: Admission | undefined;
+    // `close` comes after the response has ended, and also when the client goes away.
+    response.on('close', () => {
+      gone?.abort();
+      admission?.release();
+    });
+    const signal = (): AbortSignal => {
+      gone = new AbortController();
+      if (response.closed) gone.abort();
+      return gone.signal;
+    };
     const descriptor = { method, path, ...(await identify(request)) };
-    const admission = await engine.acquire(descriptor, { signal: gone.signal });
+    admission = await engine.acquire(descriptor, { signal });
     if (!admission.allowed) {
       const { status, headers, body } = denialResponse(admission, engine.policy);
       setFields(response, headers);
-      response.statusCode = status;
-      response.end(body);
+      response.writeHead(status).end(body);
       return false;
     }
-    // `close` comes after the response has ended, and also when the client goes away.
-    gone.signal.addEventListener('abort', () => admission.release());
-    if (gone.signal.aborted) {
-      admission.release();
-      return false;
-    }
-    setFields(response, rateLimitHeaders(admission, engine.policy));
-    response.once('finish', () => {
-      try {
-        if (countWhen !== undefined && !countWhen(response)) engine.refund(admission);
-      } catch (error) {
-        onError?.(error, request);
-      }
-    });
-    return true;
+    const given: Admission = admission;
+    if (response.closed) given.release();
+    setFields(response, rateLimitHeaders(given, engine.policy));
+    if (countWhen !== undefined) response.once('finish', () => settle(request, response, given));
+    return !response.closed;
   };
 
   return async (request, response) => {
-    let isAdmitted = false;
     try {
-      isAdmitted = await admit(request, response);
+      if (!(await admit(request, response))) return;
     } catch (error) {
       if (response.closed) return;
       onError?.(error, request);
       if (!response.headersSent) response.writeHead(500);
       response.end();
+      return;
     }
-    if (isAdmitted) listener(request, response);
+    listener(request, response);
   };
 }
 
 /** Sets fields; those of limits are appended, since another limiter may have sent its own. */
 function setFields(response: ServerResponse, fields: Record<string, string>): void {
   for (const [name, value] of Object.entries(fields)) {
-    if (/ratelimit/i.test(name)) response.appendHeader(name, value);
+    if (response.hasHeader(name) && /ratelimit/i.test(name)) response.appendHeader(name, value);
     else response.setHeader(name, value);
   }
 }

@@ -81,7 +81,9 @@ export class Caller extends Waiter implements Abortable {
   }
 
   onAbort(): void {
-    if (this.#desk.room.leave(this, this.#desk.now())) this.onFailed(this.#signal?.reason);
+    if (!this.#desk.room.leave(this, this.#desk.now())) return;
+    this.#stopPolling?.();
+    this.#reject(this.#signal?.reason);
   }
 
   override ring(): void {

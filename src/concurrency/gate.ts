@@ -16,8 +16,11 @@ import { Room } from './room.ts';
 
 /** Options of `acquire` and `run`. */
 export interface AcquireOptions {
-  /** Gives up when aborted; the promise is rejected with its reason. */
-  readonly signal?: AbortSignal | undefined;
+  /**
+   * Gives up when aborted; the promise is rejected with its reason. A function that returns the signal is called only if
+   * the request has to wait: making one can take longer than deciding.
+   */
+  readonly signal?: AbortSignal | (() => AbortSignal) | undefined;
   /** How long to wait at most; 0 answers at once. Default: the queue's own. */
   readonly timeout?: Duration | undefined;
   /** Higher goes first: an integer from -100 to 100; default 0. */
@@ -57,7 +60,7 @@ export class Gate implements Desk {
   }
 
   #acquire(applicant: Applicant, options: AcquireOptions): Promise<AdmissionAnswer> {
-    const { signal } = options;
+    const signal = typeof options.signal === 'function' ? undefined : options.signal;
     const priority = checkPriority(options.priority);
     const timeout = checkTimeout(options.timeout);
     signal?.throwIfAborted();
@@ -81,7 +84,8 @@ export class Gate implements Desk {
           ? 'queue-full'
           : undefined;
     if (refusal !== undefined) return Promise.resolve(this.refuse(entrance, refusal));
-    return this.#wait(applicant, entrance, queue, { priority, deadline: now + patience, signal });
+    const deadline = now + patience;
+    return this.#wait(applicant, entrance, queue, { priority, deadline, signal: signalOf(options) });
   }
 
   /** Apart from `#acquire`, which would otherwise have to keep what the promise needs for those who need not wait. */
@@ -154,6 +158,12 @@ function decide({ inquiry, denied, permits }: Entrance, now: Millis, mustWait: b
   if (!isAgreed) return inquiry.blocking?.reason ?? 'ok';
   if (!mustWait) return 'ok';
   return permits.length > 0 ? 'concurrency' : 'quota';
+}
+
+function signalOf({ signal }: AcquireOptions): AbortSignal | undefined {
+  const made = typeof signal === 'function' ? signal() : signal;
+  made?.throwIfAborted();
+  return made;
 }
 
 /** Whether waiting can help. */

@@ -34,7 +34,9 @@ export interface BatchTurn {
 }
 
 /** Options of {@link runBatch}. */
-export interface BatchOptions<P extends PolicyDocument> extends Pick<AcquireOptions, 'signal' | 'priority'> {
+export interface BatchOptions<P extends PolicyDocument> extends Pick<AcquireOptions, 'priority'> {
+  /** Stops the batch when aborted. */
+  readonly signal?: AbortSignal | undefined;
   /** What every item is admitted as. Its group needs a queue, unless one turn after the other is always free. */
   readonly descriptor: Descriptor<P>;
   /** Quotas of this batch, such as `{ campaign: 5 }`; they go into the descriptor. */

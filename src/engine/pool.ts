@@ -101,14 +101,16 @@ class EnginePool<P extends PolicyDocument> implements Pool<P> {
 
   async acquire(
     descriptor: Partial<Descriptor<P>> = {},
-    options: AcquireOptions = {},
+    { signal: given, ...rest }: AcquireOptions = {},
   ): Promise<PoolAdmission> {
+    const signal = typeof given === 'function' ? given() : given;
+    const options = { ...rest, signal };
     for (;;) {
       const member = this.#soonest(descriptor);
       member.turn = ++this.#turns;
       member.waiting++;
       try {
-        await sleepUntil(this.#engine.clock, member.coolUntil, options.signal);
+        await sleepUntil(this.#engine.clock, member.coolUntil, signal);
         const admission = await this.#engine.acquire(this.#describe(descriptor, member), options);
         const isAway =
           this.#members.get(member.name) !== member || member.coolUntil > this.#engine.clock.now();

@@ -535,6 +535,25 @@ describe('waiting', () => {
     expect(clock.nextWake).toBeUndefined();
   });
 
+  it('should ask for a signal only when it has to wait', async () => {
+    const semaphore = createSemaphore({ quota: 1, queue: { size: 2 } });
+    const controller = new AbortController();
+    let asked = 0;
+    const signal = (): AbortSignal => {
+      asked++;
+      return controller.signal;
+    };
+    const held = await semaphore.acquire('a', { signal });
+    expect([held.allowed, asked]).toEqual([true, 0]);
+    const waiting = semaphore.acquire('a', { signal });
+    expect([asked, semaphore.waiting('a')]).toEqual([1, 1]);
+    controller.abort('gone');
+    await expect(waiting).rejects.toBe('gone');
+    await expect(semaphore.acquire('a', { signal })).rejects.toBe('gone');
+    held.release();
+    expect([(await semaphore.acquire('a', { signal })).allowed, asked]).toEqual([true, 2]);
+  });
+
   it('should hold a timer only while somebody waits', async () => {
     const { semaphore, clock } = setUp({ lease: '1h', queue: { size: 9, timeout: '1m' } });
     const held = semaphore.tryAcquire('a');
