@@ -25,8 +25,8 @@ function neverBinding(weak: string, strong: string): Finding {
   return {
     code: 'never-binding-limit',
     path: join('limits', weak),
-    message: `Limit ${name} can never deny a request: every group that has it also has ${other}, which counts the same requests and always denies first.`,
-    remedy: `Drop ${name}, or make it tighter than ${other}: a smaller quota, a smaller burst, or a longer window.`,
+    message: `Limit ${name} can never deny a request by itself: every group that has it also has ${other}, which counts the same requests and denies whenever it would.`,
+    remedy: `Drop ${name}, or make it tighter than ${other}.`,
   };
 }
 
