@@ -65,28 +65,49 @@ export function placedGrants(document: PolicyDocument, name: string): PlacedGran
   return placed;
 }
 
-/** What overrides grant of a limit. */
-export function overridesOf(document: PolicyDocument, name: string): Grant[] {
-  return (document.overrides ?? []).filter(({ limit }) => limit === name);
-}
+/** What a policy grants of each limit. */
+export class Budgets {
+  readonly #document: PolicyDocument;
+  readonly #overrides = new Map<string, Grant[]>();
+  readonly #every = new Map<string, Grant[] | undefined>();
 
-/** What a limit grants in a tier; `undefined` where the document has no number. */
-export function grantIn(document: PolicyDocument, name: string, tier: string): Grant | undefined {
-  const given = document.tiers?.[tier]?.[name];
-  return grantOf(given === undefined ? document.limits[name]?.quota : given);
-}
+  constructor(document: PolicyDocument) {
+    this.#document = document;
+    for (const override of document.overrides ?? []) {
+      const grants = this.#overrides.get(override.limit) ?? [];
+      grants.push(override);
+      this.#overrides.set(override.limit, grants);
+    }
+    for (const name of Object.keys(document.limits)) this.#every.set(name, this.#findEvery(name));
+  }
 
-/**
- * Everything that a limit may grant; `undefined` where some of it is not in the document, because requests have to bring
- * it. Quotas that requests bring of their own accord are not looked at.
- */
-export function everyGrant(document: PolicyDocument, name: string): Grant[] | undefined {
-  const tiers = Object.keys(document.tiers ?? {});
-  const byTier = tiers.map((tier) => grantIn(document, name, tier));
-  const own = document.limits[name]?.quota;
-  // A request without a tier has the default one; without any quota, the engine refuses it.
-  const hasOwn = document.defaultTier === undefined && own !== undefined;
-  const all = [...byTier, ...(hasOwn ? [grantOf(own)] : []), ...overridesOf(document, name)];
-  const known = all.flatMap((grant) => grant ?? []);
-  return known.length === all.length && known.length > 0 ? known : undefined;
+  /** What overrides grant of a limit. */
+  overrides(name: string): readonly Grant[] {
+    return this.#overrides.get(name) ?? [];
+  }
+
+  /** What a limit grants in a tier; `undefined` where the document has no number. */
+  inTier(name: string, tier: string): Grant | undefined {
+    const given = this.#document.tiers?.[tier]?.[name];
+    return grantOf(given === undefined ? this.#document.limits[name]?.quota : given);
+  }
+
+  /**
+   * Everything that a limit may grant; `undefined` where some of it is not in the document, because requests have to bring
+   * it. Quotas that requests bring of their own accord are not looked at.
+   */
+  every(name: string): readonly Grant[] | undefined {
+    return this.#every.get(name);
+  }
+
+  #findEvery(name: string): Grant[] | undefined {
+    const { tiers = {}, limits, defaultTier } = this.#document;
+    const byTier = Object.keys(tiers).map((tier) => this.inTier(name, tier));
+    const own = limits[name]?.quota;
+    // A request without a tier has the default one; without any quota, the engine refuses it.
+    const hasOwn = defaultTier === undefined && own !== undefined;
+    const all = [...byTier, ...(hasOwn ? [grantOf(own)] : []), ...this.overrides(name)];
+    const known = all.flatMap((grant) => grant ?? []);
+    return known.length === all.length && known.length > 0 ? known : undefined;
+  }
 }

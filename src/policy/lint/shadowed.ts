@@ -3,6 +3,7 @@ import type { PolicyDocument } from '../document.ts';
 import type { PatternSegment } from '../pattern.ts';
 import { fieldsOf } from './budget.ts';
 import type { Finding } from './finding.ts';
+import { overlap, Rivals } from './rivals.ts';
 import type { ListedPattern, Routes } from './routes.ts';
 
 /**
@@ -11,57 +12,58 @@ import type { ListedPattern, Routes } from './routes.ts';
  * lost limit does.
  */
 export function* shadowedPatterns(document: PolicyDocument, routes: Routes): Generator<Finding> {
-  // A pattern that ends in its first open segment has only exceptions.
+  // What ends in its first open segment has only exceptions.
   const losers = routes.listed.filter(({ pattern }) =>
     pattern.segments.some(({ kind }) => kind === 'param' || kind === 'one'),
   );
+  const rivals = new Rivals(routes.listed, routes.foldsCase);
   for (const loser of losers) {
-    for (const winner of routes.listed) {
-      if (winner.group === loser.group) continue;
-      const common = overlap(loser.pattern.segments, winner.pattern.segments, routes.foldsCase);
-      if (common === undefined) continue;
-      yield* findingsOf({ document, routes, loser, winner, common });
+    for (const winner of rivals.of(loser)) {
+      const uncounted = winner.group === loser.group ? [] : uncountedBy(document, loser, winner);
+      const method = uncounted.length === 0 ? undefined : lostMethod(routes, loser, winner);
+      if (method === undefined) continue;
+      yield shadowed({ loser, winner, method, uncounted });
+      break;
     }
   }
 }
 
-/** Two patterns that some requests fit both. */
-interface Rivals {
-  readonly document: PolicyDocument;
-  readonly routes: Routes;
+/** A pattern that loses some of its requests. */
+interface Loss {
   readonly loser: ListedPattern;
   readonly winner: ListedPattern;
-  /** What fits both. */
-  readonly common: readonly PatternSegment[];
+  readonly method: string;
+  /** Limits that do not count these requests. */
+  readonly uncounted: readonly string[];
 }
 
-function* findingsOf({ document, routes, loser, winner, common }: Rivals): Generator<Finding> {
-  const lost = limitsOf(document, loser).filter((name) => !limitsOf(document, winner).includes(name));
-  const isRival = namesMore(loser, winner);
-  const renamed = isRival ? [] : lost.filter((name) => isRenamed(fieldsOf(document, name), loser, winner));
-  const uncounted = isRival ? lost : renamed;
-  if (uncounted.length === 0) return;
-  const method = lostMethod({ document, routes, loser, winner, common });
-  if (method === undefined) return;
+function shadowed({ loser, winner, method, uncounted }: Loss): Finding {
   const [mine, others] = [loser, winner].map(
     ({ pattern, group }) => `${show(pattern.text)} of group ${show(group)}`,
   );
-  const shared = show(textOf(method, common));
-  const limits = `limit${uncounted.length > 1 ? 's' : ''} ${uncounted.map((name) => show(name)).join(', ')}`;
-  const consequence = `so ${limits} of group ${show(loser.group)} ${uncounted.length > 1 ? 'do' : 'does'} not count them`;
-  yield isRival
-    ? {
-        code: 'shadowed-pattern',
-        path: loser.path,
-        message: `${shared} fits ${mine} and ${others}. The latter wins, since it is more specific further to the left, ${consequence}.`,
-        remedy: `List ${shared} in the group that such requests should be in.`,
-      }
-    : {
-        code: 'shadowed-pattern',
-        path: loser.path,
-        message: `${shared} fits ${mine} and is won by ${others}, which calls a segment by another name, ${consequence}.`,
-        remedy: `Give the segment the same name in both patterns, and list the ${limits} in group ${show(winner.group)} too; or name no segment in one of them.`,
-      };
+  const shared = show(textOf(method, overlap(loser, winner)));
+  const isPlural = uncounted.length > 1;
+  const limits = `limit${isPlural ? 's' : ''} ${uncounted.map((name) => show(name)).join(', ')}`;
+  const consequence = `so ${limits} of group ${show(loser.group)} ${isPlural ? 'do' : 'does'} not count them`;
+  const isException = !namesMore(loser, winner);
+  return {
+    code: 'shadowed-pattern',
+    path: loser.path,
+    message: isException
+      ? `${shared} fits ${mine} and is won by ${others}, which calls a segment by another name, ${consequence}.`
+      : `${shared} fits ${mine} and ${others}. The latter wins, since it is more specific further to the left, ${consequence}.`,
+    remedy: isException
+      ? `Give the segment the same name in both patterns, and list the ${limits} in group ${show(winner.group)} too; or name no segment in one of them.`
+      : `List ${shared} in the group that such requests should be in.`,
+  };
+}
+
+/** The loser's limits that the winner's group does not have, where that is likely not meant. */
+function uncountedBy(document: PolicyDocument, loser: ListedPattern, winner: ListedPattern): string[] {
+  const others = limitsOf(document, winner);
+  const lost = limitsOf(document, loser).filter((name) => !others.includes(name));
+  if (namesMore(loser, winner)) return lost;
+  return lost.filter((name) => isRenamed(fieldsOf(document, name), loser, winner));
 }
 
 function limitsOf(document: PolicyDocument, { group }: ListedPattern): readonly string[] {
@@ -69,13 +71,14 @@ function limitsOf(document: PolicyDocument, { group }: ListedPattern): readonly 
 }
 
 /** A method of which the winner takes some of the loser's requests, where the loser has others of its own. */
-function lostMethod({ routes, loser, winner, common }: Rivals): string | undefined {
-  const paths = routes.samplesOf(common);
-  const methods = loser.pattern.methods.includes('*') ? winner.pattern.methods : loser.pattern.methods;
+function lostMethod(routes: Routes, loser: ListedPattern, winner: ListedPattern): string | undefined {
+  const paths = routes.samplesOf(overlap(loser, winner));
+  const isForAll = loser.pattern.methods.includes('*');
+  const methods = isForAll ? winner.pattern.methods : loser.pattern.methods;
   return methods.find(
     (method) =>
       paths.some((path) => routes.winner(method, path) === winner) &&
-      routes.thieves(loser, loser.pattern.methods.includes('*') ? '*' : method) === undefined,
+      routes.thieves(loser, isForAll ? '*' : method) === undefined,
   );
 }
 
@@ -98,34 +101,6 @@ function isRenamed(fields: readonly string[], loser: ListedPattern, winner: List
       others[i]?.kind === 'param' &&
       !names.includes(segment.name),
   );
-}
-
-/** What fits both patterns, as the segments of a pattern; `undefined` if nothing does. */
-function overlap(
-  loser: readonly PatternSegment[],
-  winner: readonly PatternSegment[],
-  foldsCase: boolean,
-): PatternSegment[] | undefined {
-  const common: PatternSegment[] = [];
-  for (let i = 0; ; i++) {
-    const [mine, other] = [loser[i], winner[i]];
-    if (mine?.kind === 'rest') return [...common, ...winner.slice(i)];
-    if (other?.kind === 'rest') return [...common, ...loser.slice(i)];
-    if (mine === undefined || other === undefined) return mine === other ? common : undefined;
-    if (mine.kind === 'literal' && other.kind === 'literal' && !isSame(mine.text, other.text, foldsCase))
-      return undefined;
-    common.push(moreSpecific(mine, other));
-  }
-}
-
-function isSame(a: string, b: string, foldsCase: boolean): boolean {
-  return foldsCase ? a.toLowerCase() === b.toLowerCase() : a === b;
-}
-
-/** The segment that wins, of two that have something in common. */
-function moreSpecific(mine: PatternSegment, other: PatternSegment): PatternSegment {
-  const order: readonly string[] = ['literal', 'param', 'one', 'rest'];
-  return order.indexOf(mine.kind) < order.indexOf(other.kind) ? mine : other;
 }
 
 /** These segments as a pattern, in which no parameter has the name of another one. */
