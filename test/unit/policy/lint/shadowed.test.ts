@@ -35,6 +35,13 @@ describe('shadowed-pattern', () => {
       rivals(['GET /:x/b/**'], ['GET /*/*']),
     ],
     [
+      'a winner that is longer than what comes before the rest',
+      rivals(['GET /*/b/**'], ['GET /a/:x/c/d']),
+      'groups.a.match.0',
+      /^"GET \/a\/b\/c\/d" fits/,
+      rivals(['GET /*/b/*'], ['GET /a/:x/c/d']),
+    ],
+    [
       'parameters of one name in the two patterns',
       rivals(['GET /*/:id/b/**'], ['GET /:id/*/:c']),
       'groups.a.match.0',
