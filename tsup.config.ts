@@ -12,6 +12,7 @@ export default defineConfig([
       testing: 'src/testing.ts',
       batch: 'src/engine/batch.ts',
       pool: 'src/engine/pool.ts',
+      lint: 'src/policy/lint.ts',
       fetch: 'src/adapters/fetch.ts',
       node: 'src/adapters/node.ts',
     },
