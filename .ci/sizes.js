@@ -10,12 +10,8 @@ const { build } = createRequire(createRequire(import.meta.url).resolve('tsup'))(
 const LRU = ['lru-cache'];
 
 /**
- * Bytes, rounded up to the next 500 or so from what was reached. Whoever gets below a budget lowers it.
- *
- * The bars of the bench are 4 kB for one limiter and 20 kB for an engine. They are not reached. A third of the limiter is
- * the decision itself, a fifth the table that stays safe when it is full, another fifth what tells callers what is wrong
- * with their options, keys and costs. Of the engine, 5.8 kB are lru-cache, 6.7 kB the checks of the policy, and 4.2 kB
- * waiting and leases.
+ * Bytes, rounded up to the next 500 or so from what was reached. Whoever gets below a budget lowers it. The bars of the
+ * bench are 4 kB for one limiter and 20 kB for an engine; neither is reached.
  */
 const BUDGETS = [
   { what: 'one limiter, lru-cache apart', code: '{ createLimiter, tokenBucket }', most: 7500, external: LRU },
@@ -26,10 +22,11 @@ const BUDGETS = [
     external: LRU,
   },
   { what: 'a semaphore and all it imports', code: '{ createSemaphore }', most: 17_000 },
-  { what: 'an engine and all it imports', code: '{ createEngine }', most: 32_000 },
+  { what: 'an engine and all it imports', code: '{ createEngine }', most: 35_500 },
   { what: 'a policy alone', code: '{ definePolicy }', most: 200 },
   { what: 'batch', code: '*', from: 'batch', most: 1600 },
   { what: 'pool', code: '*', from: 'pool', most: 2300 },
+  { what: 'lint', code: '*', from: 'lint', most: 28_500 },
   { what: 'fetch', code: '*', from: 'fetch', most: 3700 },
   { what: 'node', code: '*', from: 'node', most: 3700 },
   { what: 'testing', code: '*', from: 'testing', most: 1200 },
