@@ -14,19 +14,20 @@ const LRU = ['lru-cache'];
  * bench are 4 kB for one limiter and 20 kB for an engine; neither is reached.
  */
 const BUDGETS = [
-  { what: 'one limiter, lru-cache apart', code: '{ createLimiter, tokenBucket }', most: 7500, external: LRU },
+  { what: 'one limiter, lru-cache apart', code: '{ createLimiter, tokenBucket }', most: 8000, external: LRU },
   {
     what: 'one limiter, any algorithm, lru-cache apart',
     code: '{ createLimiter, fixedWindow, slidingWindow, tokenBucket }',
-    most: 8500,
+    most: 9000,
     external: LRU,
   },
-  { what: 'a semaphore and all it imports', code: '{ createSemaphore }', most: 17_000 },
-  { what: 'an engine and all it imports', code: '{ createEngine }', most: 35_500 },
+  { what: 'a semaphore and all it imports', code: '{ createSemaphore }', most: 18_000 },
+  { what: 'an engine and all it imports', code: '{ createEngine }', most: 44_500 },
   { what: 'a policy alone', code: '{ definePolicy }', most: 200 },
   { what: 'batch', code: '*', from: 'batch', most: 1600 },
   { what: 'pool', code: '*', from: 'pool', most: 2300 },
-  { what: 'lint', code: '*', from: 'lint', most: 28_500 },
+  { what: 'diff', code: '*', from: 'diff', most: 10_500 },
+  { what: 'lint', code: '*', from: 'lint', most: 29_500 },
   { what: 'fetch', code: '*', from: 'fetch', most: 3700 },
   { what: 'node', code: '*', from: 'node', most: 3700 },
   { what: 'testing', code: '*', from: 'testing', most: 1200 },

@@ -21,7 +21,7 @@ import { parsePattern } from './pattern.ts';
 import type { Algorithms } from './plans.ts';
 
 /** A question of a group, and what says how much its limit grants to whom. */
-export interface Member {
+interface Member {
   readonly question: Question;
   readonly grants: Grants<Terms>;
   /** The limit by which a descriptor gives the quota of a single request. */
@@ -29,7 +29,7 @@ export interface Member {
 }
 
 /** A row that a group asks against, and how its key is found. */
-export interface Place {
+interface Place {
   readonly row: Row;
   readonly partition: Partition;
   readonly missing: Missing;
