@@ -36,7 +36,7 @@ const BUDGETS = [
 const root = fileURLToPath(new URL('..', import.meta.url));
 const rows = await Promise.all(
   BUDGETS.map(async ({ what, code, from = 'index', most, external = [] }) => {
-    const contents = `export ${code} from './dist/${from}.js'`;
+    const contents = `export ${code} from './dist/module/${from}.js'`;
     const { outputFiles } = await build({
       stdin: { contents, resolveDir: root },
       absWorkingDir: root,
