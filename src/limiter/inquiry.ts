@@ -20,6 +20,8 @@ export class Inquiry {
   readonly #shadowRows: readonly Row[];
   /** All of them, in the order they are reported. */
   readonly all: readonly Question[];
+  /** What may be counted. */
+  readonly units: ReadonlySet<string>;
   /** The question, if there is just one. */
   readonly only: Question | undefined;
   /** What was decided last, at which instant and how. */
@@ -29,10 +31,12 @@ export class Inquiry {
   /** The limit that the decision is about: denied, the one that blocks; allowed, the one nearest to empty. */
   decisive: Question | undefined = undefined;
 
-  constructor(owner: object, group: string, all: readonly Question[]) {
+  /** @param units - all that the policy counts; default: what these limits do */
+  constructor(owner: object, group: string, all: readonly Question[], units?: ReadonlySet<string>) {
     this.owner = owner;
     this.group = group;
     this.all = all;
+    this.units = units ?? new Set(all.map(({ slot }) => slot.unit));
     this.questions = all.filter(({ slot }) => slot.mode !== 'shadow');
     this.shadows = all.filter(({ slot }) => slot.mode === 'shadow');
     this.only = all.length === 1 ? this.questions[0] : undefined;

@@ -79,8 +79,9 @@ export function compilePolicy(
   const whole = withCandidates(document);
   const compiled = compileLimits(whole, algorithms, options, before);
   const limits = [...compiled.limits.values()];
+  const units = new Set(['requests', ...limits.map(({ slot }) => slot.unit)]);
   const groups = Object.entries(whole.groups).map(([name, group]) =>
-    compileGroup(name, group, compiled.limits, owner),
+    compileGroup(name, group, { limits: compiled.limits, units, owner }),
   );
   const isDenied = document.unmatched === 'deny';
   return {
@@ -91,16 +92,17 @@ export function compilePolicy(
     matcher: compileMatcher(document),
     permits: new Map(limits.flatMap(({ slot, held }) => (held === undefined ? [] : [[slot.name, held]]))),
     tiers: new Set(Object.keys(document.tiers ?? {})),
-    units: new Set(['requests', ...limits.map(({ slot }) => slot.unit)]),
+    units,
   };
 }
 
-function compileGroup(
-  name: string,
-  group: GroupDocument,
-  limits: ReadonlyMap<string, CompiledLimit>,
-  owner: object,
-): CompiledGroup {
+interface Whole {
+  readonly limits: ReadonlyMap<string, CompiledLimit>;
+  readonly units: ReadonlySet<string>;
+  readonly owner: object;
+}
+
+function compileGroup(name: string, group: GroupDocument, { limits, units, owner }: Whole): CompiledGroup {
   const parts = {
     enforce: { members: [] as Member[], places: [] as Place[] },
     shadow: { members: [] as Member[], places: [] as Place[] },
@@ -117,7 +119,7 @@ function compileGroup(
   }
   const queue = group.queue === undefined ? undefined : queuePlan(group.queue, 'queue');
   const { members, places } = parts.enforce;
-  const entrance = new Entrance(new Inquiry(owner, name, questions), queue);
+  const entrance = new Entrance(new Inquiry(owner, name, questions, units), queue);
   const permits = members.find(({ question }) => question.slot.kind === 'concurrency')?.question.slot.name;
   return { name, members, places, shadows: parts.shadow, entrance, permits };
 }
