@@ -76,13 +76,19 @@ export class Inquiry {
 
   /** Counts what would have come of it with each shadow enforced. */
   compareShadows(): void {
-    for (const { slot, reason } of this.shadows) {
-      const would =
-        reason === 'ok' &&
-        this.questions.every((other) => other.reason === 'ok' || other.slot.name === slot.rival);
-      const { agreement } = slot;
-      if (agreement !== undefined) agreement[verdictOf(this.isAgreed, would)]++;
+    for (const shadow of this.shadows) {
+      const { agreement } = shadow.slot;
+      if (agreement !== undefined) agreement[this.comparison(shadow)]++;
     }
+  }
+
+  /** What would have come of it with this shadow enforced; a candidate, in place of its limit. */
+  comparison({ slot, reason }: Question): keyof Agreement {
+    const would =
+      reason === 'ok' &&
+      this.questions.every((other) => other.reason === 'ok' || other.slot.name === slot.rival);
+    if (would === this.isAgreed) return 'agreed';
+    return this.isAgreed ? 'wouldDeny' : 'wouldAllow';
   }
 
   /** Has every limit say where it stands after that. */
@@ -138,11 +144,6 @@ export class Inquiry {
       latest === Number.POSITIVE_INFINITY || (!isUnknown && latest !== Number.NEGATIVE_INFINITY);
     return isKnown ? latest : undefined;
   }
-}
-
-function verdictOf(isAgreed: boolean, would: boolean): keyof Agreement {
-  if (would === isAgreed) return 'agreed';
-  return isAgreed ? 'wouldDeny' : 'wouldAllow';
 }
 
 function rowsOf(questions: readonly Question[]): Row[] {

@@ -113,6 +113,20 @@ describe('a shadow limit', () => {
     expect(engine.stats().shadows).toMatchObject({ spend: { agreed: 5, wouldDeny: 1 } });
   });
 
+  it('should say so of each request to whoever listens', async () => {
+    const { engine } = started();
+    const told: unknown[] = [];
+    engine.on('allowed', ({ shadows }) => told.push(shadows));
+    for (let i = 0; i < 3; i++) engine.check(read);
+    await Promise.resolve();
+    const agreed = { limit: 'reads.candidate', verdict: 'agreed' };
+    expect(told).toEqual([
+      [agreed, { limit: 'spend', verdict: 'agreed' }],
+      [agreed, { limit: 'spend', verdict: 'agreed' }],
+      [agreed, { limit: 'spend', verdict: 'wouldDeny' }],
+    ]);
+  });
+
   it('should leave forgotten keys with nothing, and have a table of its own', () => {
     const { engine } = started();
     engine.check(read);
