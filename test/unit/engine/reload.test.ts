@@ -133,6 +133,22 @@ describe('what is used when a policy is reloaded', () => {
     expect(engine.peek(read).retryAt).toBeGreaterThanOrEqual(resetAt as number);
   });
 
+  it('should not be taken for wrong because a slower bucket has used it', () => {
+    const fast = changed({ reads: { quota: 1000 }, drips: { quota: 600 } });
+    const slow = changed({ reads: { quota: 1000 }, drips: { quota: 6 } });
+    engine.reload(slow);
+    spend(read, 10);
+    const bytes = engine.snapshot();
+    engine.reload(fast);
+    // Ten units are 100 s of drips; the fast bucket holds one second of them.
+    const denied = { allowed: false, limit: 'drips', retryAt: 1_099_100 };
+    expect(engine.check(read)).toMatchObject(denied);
+    expect(engine.check(read)).toMatchObject(denied);
+    const restored = createEngine(fast, { clock, restore: bytes });
+    expect(restored.check(read)).toMatchObject(denied);
+    expect(restored.check(read)).toMatchObject(denied);
+  });
+
   it('should leave the others alone when a limit comes or goes in their partition', () => {
     spend(read, 4);
     const { reads, ...others } = LIMITS;
