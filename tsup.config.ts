@@ -12,6 +12,7 @@ const entry = {
   batch: 'src/engine/batch.ts',
   pool: 'src/engine/pool.ts',
   lint: 'src/policy/lint.ts',
+  client: 'src/client/index.ts',
   fetch: 'src/adapters/fetch.ts',
   node: 'src/adapters/node.ts',
 };

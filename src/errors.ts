@@ -44,7 +44,8 @@ export type HeadgateErrorName =
   | 'DescriptorError'
   | 'CostError'
   | 'DeniedError'
-  | 'LeaseError';
+  | 'LeaseError'
+  | 'RetryError';
 
 /** How many faults a {@link PolicyError} lists at most; a document with more says how many were left out. */
 const MAX_FAULTS = 100;
@@ -97,6 +98,8 @@ export interface ErrorsByName {
   DeniedError: HeadgateError;
   /** A lease that expired before it was released. */
   LeaseError: HeadgateError;
+  /** A request of `headgate/client` that was given up. */
+  RetryError: HeadgateError;
 }
 
 /**
