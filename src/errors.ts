@@ -147,8 +147,8 @@ export function collectFaults<T extends Record<string, unknown>>(checks: { [K in
 }
 
 /** @throws PolicyError (`unknown-field`) for every own field of `options` that is not in `known` */
-export function checkFields(options: object, known: readonly string[]): void {
-  const faults = unknownFields(options, known);
+export function checkFields(options: object, known: readonly string[], path = ''): void {
+  const faults = unknownFields(options, known, path);
   const [first, ...rest] = faults;
   if (first !== undefined) throw new PolicyError([first, ...rest]);
 }

@@ -27,7 +27,7 @@ import { describeRequest, type Fetch, originOf, signalOf } from './request.ts';
  */
 export function createLimitedFetch(fetch: Fetch, options: LimitedFetchOptions = {}): Fetch {
   const settings = checkOptions(options);
-  const lanes = new Lanes(settings.clock, settings.maxWait);
+  const lanes = new Lanes(settings.timer, settings.maxWait);
   return async (input, init) => {
     const request = describeRequest(input, init);
     const lane = lanes.get(originOf(request.url), settings.policyOf?.(request) ?? '');

@@ -7,7 +7,6 @@ import { type Reading, readResponse, withWait } from './reading.ts';
 import type { OutgoingRequest } from './request.ts';
 import { collectBody, readRetryAfterOf } from './retry-after.ts';
 import { RetryError, type RetryErrorCode } from './retry-error.ts';
-import { sleepUntil, waitUntil } from './sleep.ts';
 
 /** How long to wait at most for a body to be read: that of a denial, or the copy of our own. */
 const MAX_READ: Millis = 1000;
@@ -40,7 +39,7 @@ export class Exchange {
     this.#request = request;
     this.#body = body;
     this.#signal = signal;
-    this.#deadline = settings.clock.now() + settings.maxElapsed;
+    this.#deadline = settings.timer.now() + settings.maxElapsed;
   }
 
   /** @throws RetryError, the signal's reason, or whatever `fetch` or a callback throws */
@@ -66,13 +65,13 @@ export class Exchange {
   /** Waits until the limits that are known have room. */
   async #enter(): Promise<Turn> {
     this.#signal?.throwIfAborted();
-    const { clock } = this.#settings;
+    const { timer } = this.#settings;
     const applicant = { isRetry: this.#attempts > 0, deadline: this.#deadline, signal: this.#signal };
     const turn = this.#lane.tryEnter(applicant);
     if (turn !== undefined) return turn;
     const refusal = this.#lane.refusal(this.#deadline);
     if (refusal !== undefined) throw this.#giveUp(refusal.refused, refusal.retryAt);
-    const now = clock.now();
+    const now = timer.now();
     this.#announce(this.#lane.isBlocked(now) ? 'retry-after' : 'empty', this.#lane.freeAt(now));
     const outcome = await this.#waiting(this.#lane.enter(applicant));
     if ('number' in outcome) return outcome;
@@ -109,15 +108,15 @@ export class Exchange {
   }
 
   async #read(isRefused: boolean): Promise<Reading | undefined> {
-    const { clock, resetUnit } = this.#settings;
+    const { timer, resetUnit } = this.#settings;
     const response = this.#response;
     this.#isTold = false;
     if (response === undefined) return undefined;
-    const now = clock.now();
+    const now = timer.now();
     let reading = readResponse(response.headers, isRefused, now, resetUnit);
     const body = isRefused && reading.retryAt === undefined ? collectBody(response) : undefined;
     if (body !== undefined) {
-      await waitUntil(clock, now + MAX_READ, body.ended);
+      await timer.waitUntil(now + MAX_READ, body.ended);
       body.cancel();
       reading = withWait(reading, now, readRetryAfterOf(body.bytes));
     }
@@ -130,22 +129,22 @@ export class Exchange {
 
   /** @throws RetryError if it cannot be sent once more */
   async #checkRetry(): Promise<void> {
-    const { maxAttempts, clock } = this.#settings;
-    const at = this.#lane.freeAt(clock.now());
+    const { maxAttempts, timer } = this.#settings;
+    const at = this.#lane.freeAt(timer.now());
     const retryAt = this.#isTold && Number.isFinite(at) ? at : undefined;
     if (this.#attempts >= maxAttempts) throw this.#giveUp('attempts', retryAt);
     const { copied } = this.#body;
-    if (copied !== undefined) await waitUntil(clock, clock.now() + MAX_READ, copied);
+    if (copied !== undefined) await timer.waitUntil(timer.now() + MAX_READ, copied);
     if (!this.#body.isRepeatable) throw this.#giveUp('body', retryAt);
   }
 
   async #backOff(): Promise<void> {
-    const { clock, backoff, random, maxWait } = this.#settings;
-    const until = clock.now() + Math.min(backoffAfter(this.#attempts, backoff, random), maxWait);
+    const { timer, backoff, random, maxWait } = this.#settings;
+    const until = timer.now() + Math.min(backoffAfter(this.#attempts, backoff, random), maxWait);
     if (until > this.#deadline) throw this.#giveUp('elapsed', undefined);
-    if (until <= clock.now()) return;
+    if (until <= timer.now()) return;
     this.#announce('backoff', until);
-    await this.#waiting(sleepUntil(clock, until, this.#signal));
+    await this.#waiting(timer.sleepUntil(until, this.#signal));
   }
 
   #announce(reason: WaitReason, at: Millis): void {
@@ -155,13 +154,13 @@ export class Exchange {
 
   /** Waits, without keeping a connection busy meanwhile. */
   async #waiting<T>(wait: Promise<T>): Promise<T> {
-    const { clock } = this.#settings;
-    const since = clock.now();
+    const { timer } = this.#settings;
+    const since = timer.now();
     this.#discard();
     try {
       return await wait;
     } finally {
-      this.#waitedMs += Math.max(clock.now() - since, 0);
+      this.#waitedMs += Math.max(timer.now() - since, 0);
     }
   }
 

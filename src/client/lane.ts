@@ -1,7 +1,7 @@
-import type { Clock, Millis } from '../time.ts';
+import type { Millis } from '../time.ts';
 import { KnownLimit } from './known-limit.ts';
 import type { Reading } from './reading.ts';
-import { callAt } from './sleep.ts';
+import type { Timer } from './timer.ts';
 
 /** Limits that are kept at most, those whose reset has passed not counted. */
 const MAX_KNOWN = 64;
@@ -39,7 +39,7 @@ interface Waiter {
  * that is full again is not overrun.
  */
 export class Lane {
-  readonly #clock: Clock;
+  readonly #timer: Timer;
   readonly #maxWait: Millis;
   readonly #limits = new Map<string, KnownLimit>();
   readonly #retries = new Set<Waiter>();
@@ -53,14 +53,14 @@ export class Lane {
   #armedFor: Millis = Number.POSITIVE_INFINITY;
   #disarm: (() => void) | undefined;
 
-  constructor(clock: Clock, maxWait: Millis) {
-    this.#clock = clock;
+  constructor(timer: Timer, maxWait: Millis) {
+    this.#timer = timer;
     this.#maxWait = maxWait;
   }
 
   /** Whether forgetting it loses nothing. */
   get isIdle(): boolean {
-    const now = this.#clock.now();
+    const now = this.#timer.now();
     const isKnown = [...this.#limits.values()].some((limit) => !limit.isOver(now));
     return this.#underWay === 0 && this.#waiting === 0 && this.#blockedUntil <= now && !isKnown;
   }
@@ -80,7 +80,7 @@ export class Lane {
 
   /** Why waiting would be in vain, if that is already known. */
   refusal(deadline: Millis): Refusal | undefined {
-    const now = this.#clock.now();
+    const now = this.#timer.now();
     const at = this.freeAt(now);
     return this.#refuse(deadline, at, now);
   }
@@ -88,7 +88,7 @@ export class Lane {
   /** Gives a turn at once, or `undefined` if it has to be waited for. */
   tryEnter({ isRetry }: Applicant): Turn | undefined {
     const isNext = this.#retries.size === 0 && (isRetry || this.#fresh.size === 0);
-    const now = this.#clock.now();
+    const now = this.#timer.now();
     return isNext && this.freeAt(now) <= now ? this.#give() : undefined;
   }
 
@@ -103,7 +103,7 @@ export class Lane {
       const leave = (): void => {
         line.delete(waiter);
         tooLate();
-        signal?.removeEventListener('abort', onAbort);
+        stay();
       };
       const waiter: Waiter = {
         deadline,
@@ -112,16 +112,15 @@ export class Lane {
           resolve(outcome);
         },
       };
-      const onAbort = (): void => {
+      const stay = this.#timer.callOnAbort(signal, (reason) => {
         leave();
-        reject(signal?.reason);
+        reject(reason);
         this.#serve();
-      };
-      const tooLate = callAt(this.#clock, deadline, () => {
+      });
+      const tooLate = this.#timer.callAt(deadline, () => {
         waiter.settle({ refused: 'elapsed', retryAt: this.#retryAt() });
         this.#serve();
       });
-      signal?.addEventListener('abort', onAbort, { once: true });
       line.add(waiter);
       this.#serve();
     });
@@ -135,7 +134,7 @@ export class Lane {
   }
 
   #learn({ number }: Turn, { limits, retryAt }: Reading): void {
-    const now = this.#clock.now();
+    const now = this.#timer.now();
     if (retryAt !== undefined) {
       this.#blockedUntil = Math.max(this.#blockedUntil, retryAt);
       this.#isProbing = true;
@@ -168,7 +167,7 @@ export class Lane {
 
   /** Gives turns to those who wait, as long as there are any; then sees to it that the next is given in time. */
   #serve(): void {
-    const now = this.#clock.now();
+    const now = this.#timer.now();
     for (const line of [this.#retries, this.#fresh]) {
       for (const waiter of line) {
         const at = this.freeAt(now);
@@ -196,13 +195,15 @@ export class Lane {
   }
 
   #refuse(deadline: Millis, at: Millis, now: Millis): Refusal | undefined {
-    if (at === Number.POSITIVE_INFINITY) return undefined;
+    if (at === Number.POSITIVE_INFINITY) {
+      return now < deadline ? undefined : { refused: 'elapsed', retryAt: undefined };
+    }
     if (at - now > this.#maxWait) return { refused: 'wait', retryAt: at };
     return at > deadline ? { refused: 'elapsed', retryAt: at } : undefined;
   }
 
   #retryAt(): Millis | undefined {
-    const at = this.freeAt(this.#clock.now());
+    const at = this.freeAt(this.#timer.now());
     return at === Number.POSITIVE_INFINITY ? undefined : at;
   }
 
@@ -212,7 +213,7 @@ export class Lane {
     this.#armedFor = at;
     this.#disarm = undefined;
     if (at === Number.POSITIVE_INFINITY) return;
-    this.#disarm = callAt(this.#clock, at, () => {
+    this.#disarm = this.#timer.callAt(at, () => {
       this.#armedFor = Number.POSITIVE_INFINITY;
       this.#disarm = undefined;
       this.#serve();

@@ -3,6 +3,7 @@ import { type Clock, type Duration, type Millis, parseDuration, systemClock } fr
 import type { Backoff } from './backoff.ts';
 import type { OutgoingRequest } from './request.ts';
 import type { ResetUnit } from './reset.ts';
+import { Timer } from './timer.ts';
 
 /** Why a request is not sent yet. */
 export type WaitReason = 'retry-after' | 'empty' | 'backoff';
@@ -94,7 +95,7 @@ export interface Settings {
   readonly backoff: Backoff;
   readonly shouldRetry: (attempt: Attempt) => boolean | Promise<boolean>;
   readonly resetUnit: ResetUnit;
-  readonly clock: Clock;
+  readonly timer: Timer;
   readonly random: () => number;
 }
 
@@ -109,7 +110,7 @@ export function checkOptions(options: LimitedFetchOptions): Settings {
   const { maxAttempts = 5, maxWait = '2m', maxElapsed = '5m', backoff = {}, resetUnit = 'auto' } = options;
   const checked = collectFaults({
     names: () => checkFields(options, NAMES),
-    backoffNames: () => checkFields(backoff, ['first', 'most']),
+    backoffNames: () => checkFields(backoff, ['first', 'most'], 'backoff'),
     maxAttempts: () =>
       expect(
         Number.isSafeInteger(maxAttempts) && maxAttempts >= 1,
@@ -133,7 +134,7 @@ export function checkOptions(options: LimitedFetchOptions): Settings {
     resetUnit,
     onWait: options.onWait,
     onRetry: options.onRetry,
-    clock: options.clock ?? systemClock,
+    timer: new Timer(options.clock ?? systemClock),
     random: options.random ?? Math.random,
   };
 }
