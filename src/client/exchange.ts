@@ -19,6 +19,7 @@ export class Exchange {
   readonly #body: Sendable;
   readonly #signal: AbortSignal | undefined;
   readonly #deadline: Millis;
+  readonly #order: number;
   #attempts = 0;
   #waitedMs: Millis = 0;
   /** What the last attempt came to. */
@@ -39,6 +40,7 @@ export class Exchange {
     this.#request = request;
     this.#body = body;
     this.#signal = signal;
+    this.#order = lane.nextOrder();
     this.#deadline = settings.timer.now() + settings.maxElapsed;
   }
 
@@ -66,7 +68,7 @@ export class Exchange {
   async #enter(): Promise<Turn> {
     this.#signal?.throwIfAborted();
     const { timer } = this.#settings;
-    const applicant = { isRetry: this.#attempts > 0, deadline: this.#deadline, signal: this.#signal };
+    const applicant = { order: this.#order, deadline: this.#deadline, signal: this.#signal };
     const turn = this.#lane.tryEnter(applicant);
     if (turn !== undefined) return turn;
     const refusal = this.#lane.refusal(this.#deadline);

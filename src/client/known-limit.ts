@@ -13,7 +13,7 @@ export class KnownLimit {
   /** The most it is known to have had: what to expect after a reset. */
   #peak = 1;
   #quota: number | undefined;
-  /** Number of the request whose report this is. */
+  /** Number of the last request that had been sent when this was reported. */
   #asOf = 0;
 
   /** Whether there is nothing but a guess left, which any answer will do away with. */
@@ -26,21 +26,25 @@ export class KnownLimit {
     return this.#resetAt === undefined || this.#resetAt <= now;
   }
 
-  /** @param number - that of the request which this answers; they count up as they are sent */
-  update(report: LimitReport, number: number): void {
+  /**
+   * @param number - that of the request which this answers; they count up as they are sent
+   * @param sent - that of the last request that has been sent
+   */
+  update(report: LimitReport, number: number, sent: number): void {
     const { remaining, resetAt, quota } = report;
+    // Of requests that were under way together, nobody knows which was served first. In one window, less left is later.
+    const known = this.#resetAt;
     this.#peak = Math.max(this.#peak, remaining + 1);
     this.#quota = quota;
-    // An answer to an earlier request may tell of an earlier state. In the same window, less left is later.
-    const known = this.#resetAt;
-    if (number < this.#asOf && known !== undefined && (resetAt ?? 0) < known + SAME_RESET) {
+    const isTogether = number <= this.#asOf;
+    this.#asOf = sent;
+    if (isTogether && known !== undefined && (resetAt ?? 0) < known + SAME_RESET) {
       this.#remaining = Math.min(this.#remaining, remaining);
       this.#resetAt = Math.max(known, resetAt ?? 0);
       return;
     }
     this.#remaining = remaining;
     this.#resetAt = resetAt;
-    this.#asOf = Math.max(this.#asOf, number);
   }
 
   /**

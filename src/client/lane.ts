@@ -21,14 +21,15 @@ export interface Refusal {
 
 /** Who wants a turn. */
 export interface Applicant {
-  /** Whether it has been sent before, and goes before those that have not. */
-  readonly isRetry: boolean;
+  /** Whose turn it is first: the least, so that who was refused goes before those who came after him. */
+  readonly order: number;
   /** When it is given up. */
   readonly deadline: Millis;
   readonly signal: AbortSignal | undefined;
 }
 
 interface Waiter {
+  readonly order: number;
   readonly deadline: Millis;
   readonly settle: (outcome: Turn | Refusal) => void;
 }
@@ -42,14 +43,15 @@ export class Lane {
   readonly #timer: Timer;
   readonly #maxWait: Millis;
   readonly #limits = new Map<string, KnownLimit>();
-  readonly #retries = new Set<Waiter>();
-  readonly #fresh = new Set<Waiter>();
+  /** By {@link Applicant.order}. */
+  readonly #waiting: Waiter[] = [];
+  #calls = 0;
   #sent = 0;
   #underWay = 0;
   /** Nothing is sent before it. */
   #blockedUntil: Millis = 0;
-  /** After a block one request goes to see, and the others wait for what comes of it. */
-  #isProbing = false;
+  /** How many may be under way. After a block one goes to see, then two, as many as are served more each time. */
+  #most: number = Number.POSITIVE_INFINITY;
   #armedFor: Millis = Number.POSITIVE_INFINITY;
   #disarm: (() => void) | undefined;
 
@@ -62,18 +64,23 @@ export class Lane {
   get isIdle(): boolean {
     const now = this.#timer.now();
     const isKnown = [...this.#limits.values()].some((limit) => !limit.isOver(now));
-    return this.#underWay === 0 && this.#waiting === 0 && this.#blockedUntil <= now && !isKnown;
+    return this.#underWay === 0 && this.#waiting.length === 0 && this.#blockedUntil <= now && !isKnown;
+  }
+
+  /** A place in the order of those who apply, behind all before. */
+  nextOrder(): number {
+    return ++this.#calls;
   }
 
   /** Whether it waits for what a `Retry-After` has said. */
   isBlocked(now: Millis): boolean {
-    return this.#isProbing || this.#blockedUntil > now;
+    return this.#blockedUntil > now || this.#underWay >= this.#most;
   }
 
   /** When one more could be sent: now or earlier, an instant to come, or `Infinity`: when there has been an answer. */
   freeAt(now: Millis): Millis {
     let at = Math.max(this.#blockedUntil, now);
-    if (this.#isProbing && at === now && this.#underWay > 0) at = Number.POSITIVE_INFINITY;
+    if (this.#underWay >= this.#most && at === now) at = Number.POSITIVE_INFINITY;
     for (const limit of this.#limits.values()) at = Math.max(at, limit.freeAt(this.#underWay, now));
     return at;
   }
@@ -86,26 +93,26 @@ export class Lane {
   }
 
   /** Gives a turn at once, or `undefined` if it has to be waited for. */
-  tryEnter({ isRetry }: Applicant): Turn | undefined {
-    const isNext = this.#retries.size === 0 && (isRetry || this.#fresh.size === 0);
+  tryEnter({ order }: Applicant): Turn | undefined {
+    const isNext = order <= (this.#waiting[0]?.order ?? order);
     const now = this.#timer.now();
     return isNext && this.freeAt(now) <= now ? this.#give() : undefined;
   }
 
   /** Waits for a turn. Rejects only with the signal's reason. */
   enter(applicant: Applicant): Promise<Turn | Refusal> {
-    const { isRetry, deadline, signal } = applicant;
+    const { order, deadline, signal } = applicant;
     const refusal = this.refusal(deadline);
     if (refusal !== undefined) return Promise.resolve(refusal);
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const line = isRetry ? this.#retries : this.#fresh;
       const leave = (): void => {
-        line.delete(waiter);
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
         tooLate();
         stay();
       };
       const waiter: Waiter = {
+        order,
         deadline,
         settle: (outcome) => {
           leave();
@@ -121,7 +128,8 @@ export class Lane {
         waiter.settle({ refused: 'elapsed', retryAt: this.#retryAt() });
         this.#serve();
       });
-      line.add(waiter);
+      const next = this.#waiting.findLastIndex((each) => each.order < order) + 1;
+      this.#waiting.splice(next, 0, waiter);
       this.#serve();
     });
   }
@@ -133,19 +141,19 @@ export class Lane {
     this.#serve();
   }
 
-  #learn({ number }: Turn, { limits, retryAt }: Reading): void {
+  #learn(turn: Turn, { limits, retryAt }: Reading): void {
     const now = this.#timer.now();
     if (retryAt !== undefined) {
       this.#blockedUntil = Math.max(this.#blockedUntil, retryAt);
-      this.#isProbing = true;
+      this.#most = 1;
     } else if (this.#blockedUntil <= now) {
-      this.#isProbing = false;
+      this.#most++;
     }
     const names = new Set(limits.map(({ name }) => name));
     for (const [name, limit] of this.#limits) {
       if (!names.has(name) && retryAt === undefined && limit.isGuess) this.#limits.delete(name);
     }
-    for (const report of limits) this.#known(report.name, now)?.update(report, number);
+    for (const report of limits) this.#known(report.name, now)?.update(report, turn.number, this.#sent);
   }
 
   #known(name: string, now: Millis): KnownLimit | undefined {
@@ -168,16 +176,15 @@ export class Lane {
   /** Gives turns to those who wait, as long as there are any; then sees to it that the next is given in time. */
   #serve(): void {
     const now = this.#timer.now();
-    for (const line of [this.#retries, this.#fresh]) {
-      for (const waiter of line) {
-        const at = this.freeAt(now);
-        if (at > now) {
-          this.#wait(at, now);
-          return;
-        }
-        waiter.settle(this.#give());
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const at = this.freeAt(now);
+      if (at > now) {
+        this.#wait(at, now);
+        return;
       }
+      first.settle(this.#give());
     }
+    if (this.#blockedUntil <= now) this.#most = Number.POSITIVE_INFINITY;
     this.#arm(Number.POSITIVE_INFINITY);
   }
 
@@ -185,13 +192,11 @@ export class Lane {
     if (at === this.#armedFor) return;
     this.#arm(at);
     // It has changed: for some it may have become too far.
-    for (const line of [this.#retries, this.#fresh]) {
-      for (const waiter of line) {
-        const refusal = this.#refuse(waiter.deadline, at, now);
-        if (refusal !== undefined) waiter.settle(refusal);
-      }
+    for (const waiter of [...this.#waiting]) {
+      const refusal = this.#refuse(waiter.deadline, at, now);
+      if (refusal !== undefined) waiter.settle(refusal);
     }
-    if (this.#waiting === 0) this.#arm(Number.POSITIVE_INFINITY);
+    if (this.#waiting.length === 0) this.#arm(Number.POSITIVE_INFINITY);
   }
 
   #refuse(deadline: Millis, at: Millis, now: Millis): Refusal | undefined {
@@ -218,9 +223,5 @@ export class Lane {
       this.#disarm = undefined;
       this.#serve();
     });
-  }
-
-  get #waiting(): number {
-    return this.#retries.size + this.#fresh.size;
   }
 }

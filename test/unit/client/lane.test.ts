@@ -111,12 +111,13 @@ describe('callers of one host', () => {
     expect(paths()).toEqual(['1', '2']);
   });
 
-  it('should send one to see after a Retry-After, and follow when it was served', async () => {
+  it('should send one to see after a Retry-After, and ever more as they are served, the oldest first', async () => {
     const { clock, call, take, paths, waits } = setUp();
     const calls = await call('a', 'b');
-    await take().answer(429, { 'retry-after': '5' });
-    await take().answer(429, { 'retry-after': '3' });
-    await call('c', 'd');
+    const [a, b] = [take(), take()];
+    await b.answer(429, { 'retry-after': '5' });
+    await a.answer(429, { 'retry-after': '3' });
+    await call('c', 'd', 'e');
     clock.advance('4999ms');
     await settled();
     expect(paths()).toEqual([]);
@@ -124,17 +125,19 @@ describe('callers of one host', () => {
     await settled();
     expect(paths()).toEqual(['a']);
     await take().answer(429, { 'retry-after': '5' });
-    expect(paths()).toEqual([]);
     clock.advance('5s');
     await settled();
-    // Whoever was refused goes before those who have never been sent.
-    expect(paths()).toEqual(['b']);
+    expect(paths()).toEqual(['a']);
     await take().answer(200);
-    expect(paths()).toEqual(['a', 'c', 'd']);
+    expect(paths()).toEqual(['b', 'c']);
+    await take().answer(200);
+    expect(paths()).toEqual(['c', 'd', 'e']);
     for (const _ of paths()) await take().answer(200);
     expect(calls.map(({ outcome }) => outcome.state)).toEqual(['fulfilled', 'fulfilled']);
-    expect(waits.every(({ reason }) => reason === 'retry-after')).toBe(true);
-    expect(clock.nextWake).toBeUndefined();
+    expect(new Set(waits.map(({ reason }) => reason))).toEqual(new Set(['retry-after']));
+    // All is as before.
+    await call('1', '2', '3', '4', '5', '6');
+    expect([paths().length, clock.nextWake]).toEqual([6, undefined]);
   });
 
   it('should send the next to see when the first one breaks', async () => {
@@ -223,14 +226,18 @@ describe('callers of one host', () => {
     expect(paths()).toEqual([]);
   });
 
-  it('should not be kept from going on by a limit that recovers early', async () => {
+  it('should believe an answer to what was sent later, also if there is more left than before', async () => {
     const { call, take, paths } = setUp();
     await call('a', 'b');
-    await take().answer(200, limit(0));
-    await call('c');
-    expect(paths()).toEqual(['b']);
-    await take().answer(200, limit(3));
+    await take().answer(200, limit(1, 60));
+    await take().answer(200, limit(2, 60));
+    await call('c', 'd');
+    // Nobody knows whether a or b was served first, so 1 is left.
     expect(paths()).toEqual(['c']);
+    await take().answer(200, limit(3, 60));
+    expect(paths()).toEqual(['d']);
+    await call('e', 'f', 'g');
+    expect(paths()).toEqual(['d', 'e', 'f']);
   });
 });
 
@@ -327,7 +334,7 @@ describe('what is known', () => {
   it('should be forgotten beyond a thousand hosts, those in use and those empty excepted', async () => {
     const clock = manualClock(START);
     const lanes = new Lanes(new Timer(clock), 1000);
-    const applicant = { isRetry: false, deadline: START + 1000, signal: undefined };
+    const applicant = { order: 1, deadline: START + 1000, signal: undefined };
     const turn = lanes.get('https://empty.example', '').tryEnter(applicant);
     if (turn === undefined) throw new Error('no turn');
     const report = { name: 'x', remaining: 0, quota: 1, resetAt: START + 1000 };
