@@ -138,3 +138,181 @@ describe('five workers on a limit of 60 a minute, for three minutes', () => {
     },
   );
 });
+
+describe('five workers and a server of Node', () => {
+  it('should come to the same over real sockets', async () => {
+    const clock = manualClock(START);
+    const engine = makeEngine(clock, ['x-ratelimit', 'retry-after'], 'fixed window, from first use');
+    const served: Served[] = [];
+    const listener = nodeAdapter(engine, { identify: () => ({}) }, (_request, response) =>
+      response.end('ok'),
+    );
+    const url = await listen((request, response) => {
+      // Its clock is the manual one, which the field would contradict.
+      response.sendDate = false;
+      response.on('finish', () => {
+        const retryAfter = Number(response.getHeader('retry-after') ?? 0) * 1000;
+        const worker = String(request.headers['x-worker']);
+        served.push({ worker, at: clock.now(), status: response.statusCode, retryAfter });
+      });
+      listener(request, response);
+    });
+    let underWay = 0;
+    const overNetwork: Fetch = async (input, init) => {
+      underWay++;
+      try {
+        const response = await fetch(input, init);
+        return new Response(await response.text(), response);
+      } finally {
+        underWay--;
+      }
+    };
+    const limitedFetch = createLimitedFetch(overNetwork, { clock });
+    const over = watch(work(limitedFetch, url, clock, START + 3 * MINUTE));
+    while (over.outcome.state === 'pending') {
+      await setImmediate();
+      if (underWay > 0) continue;
+      await setImmediate();
+      const { nextWake } = clock;
+      if (underWay === 0 && nextWake !== undefined) clock.set(nextWake);
+    }
+    expect(over.outcome.state).toBe('fulfilled');
+    const { through, most429, earliest } = judge(served);
+    expect([through, most429 <= 1, earliest >= 0]).toEqual([180, true, true]);
+  });
+});
+
+type Row = [dialect: string, fields: Record<string, string>, wait: number, body?: string];
+const date = (offset: number): string => new Date(START + offset).toUTCString();
+
+/** What a server says when nothing is left, and how long it asks to wait by that. */
+const EMPTY: Row[] = [
+  [
+    'Unix seconds',
+    { 'X-RateLimit-Limit': '60', 'X-RateLimit-Remaining': '0', 'X-RateLimit-Reset': `${START / 1000 + 30}` },
+    30_000,
+  ],
+  [
+    'Unix seconds and a clock that is an hour ahead',
+    { Date: date(3_600_000), 'X-RateLimit-Remaining': '0', 'X-RateLimit-Reset': `${START / 1000 + 3630}` },
+    30_000,
+  ],
+  [
+    'Unix seconds and a clock that is a day behind',
+    {
+      Date: date(-86_400_000),
+      'X-RateLimit-Remaining': '0',
+      'X-RateLimit-Reset': `${START / 1000 - 86_370}`,
+    },
+    30_000,
+  ],
+  ['seconds from now', { 'X-RateLimit-Remaining': '0', 'X-RateLimit-Reset': '30' }, 30_000],
+  ['milliseconds from now', { 'X-Rate-Limit-Remaining': '0', 'X-Rate-Limit-Reset': '1500' }, 1_500],
+  ['ISO 8601', { 'X-RateLimit-Remaining': '0', 'X-RateLimit-Reset': '2026-11-22T04:01Z' }, 60_000],
+  [
+    'RFC 3339, of two limits',
+    {
+      'anthropic-ratelimit-requests-remaining': '9',
+      'anthropic-ratelimit-requests-reset': '2026-11-22T04:00:01Z',
+      'anthropic-ratelimit-tokens-remaining': '0',
+      'anthropic-ratelimit-tokens-reset': '2026-11-22T04:00:20Z',
+    },
+    20_000,
+  ],
+  [
+    'durations, of two limits',
+    {
+      'x-ratelimit-remaining-requests': '0',
+      'x-ratelimit-reset-requests': '1s',
+      'x-ratelimit-remaining-tokens': '0',
+      'x-ratelimit-reset-tokens': '1m0s',
+    },
+    60_000,
+  ],
+  ['draft -06', { 'RateLimit-Limit': '60', 'RateLimit-Remaining': '0', 'RateLimit-Reset': '30' }, 30_000],
+  ['draft -07', { RateLimit: 'limit=60, remaining=0, reset=30' }, 30_000],
+  [
+    'drafts -08 to -11',
+    {
+      RateLimit: '"burst";r=9;t=90, "daily";r=0;t=30',
+      'RateLimit-Policy': '"burst";q=10;w=90, "daily";q=60;w=60',
+    },
+    30_000,
+  ],
+];
+
+const REFUSED: Row[] = [
+  ...EMPTY,
+  ['Retry-After in seconds', { 'Retry-After': '7' }, 7_000],
+  ['Retry-After as a date', { 'Retry-After': date(7_000), Date: date(0) }, 7_000],
+  ['Retry-After and a reset further away', { 'Retry-After': '7', RateLimit: '"a";r=0;t=60' }, 7_000],
+  ['retry-after-ms', { 'retry-after-ms': '250' }, 250],
+  [
+    'retry_after in a body',
+    { 'Content-Type': 'application/json' },
+    12_000,
+    '{"error":{"details":{"retry_after":12}}}',
+  ],
+  [
+    'retry_after in a body, with a reset further away',
+    { 'Content-Type': 'application/json', 'X-RateLimit-Remaining': '0', 'X-RateLimit-Reset': '30' },
+    12_000,
+    '{"error":{"details":{"retry_after":12}}}',
+  ],
+  ['nothing at all', {}, 250],
+];
+
+describe('a server of every dialect', () => {
+  /** Serves one response like that, and ordinary ones from then on; whoever waits has the clock moved for him. */
+  async function setUp(status: number, fields: Record<string, string>, body = 'x'.repeat(100_000)) {
+    const clock = manualClock(START);
+    const arrivals: number[] = [];
+    const events: (WaitEvent | RetryEvent)[] = [];
+    const url = await listen((_request, response) => {
+      arrivals.push(clock.now() - START);
+      response.sendDate = false;
+      if (arrivals.length === 1) response.writeHead(status, fields).end(body);
+      else response.end('ok');
+    });
+    const limitedFetch = createLimitedFetch(fetch, {
+      clock,
+      random: () => 0.5,
+      onWait: (event) => {
+        events.push(event);
+        globalThis.setImmediate(() => clock.set(event.until ?? Number.NaN));
+      },
+      onRetry: (event) => events.push(event),
+    });
+    return { url, arrivals, events, limitedFetch };
+  }
+
+  it.each(EMPTY)('should be heard before it has to refuse: %s', async (_dialect, fields, wait) => {
+    const { url, arrivals, events, limitedFetch } = await setUp(200, fields);
+    await (await limitedFetch(url)).arrayBuffer();
+    const response = await limitedFetch(url);
+    expect([await response.text(), arrivals]).toEqual(['ok', [0, wait]]);
+    expect(events).toMatchObject([{ reason: 'empty', attempt: 1, until: START + wait }]);
+  });
+
+  it.each(REFUSED)('should be obeyed when it refuses: %s', async (_dialect, fields, wait, body) => {
+    const { url, arrivals, events, limitedFetch } = await setUp(429, fields, body);
+    const response = await limitedFetch(url, { method: 'POST', body: 'a=1' });
+    expect([await response.text(), arrivals]).toEqual(['ok', [0, wait]]);
+    expect(events).toMatchObject([
+      { attempt: 2, until: START + wait },
+      { attempt: 2, waitedMs: wait, response: { status: 429 } },
+    ]);
+  });
+});
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close().closeAllConnections();
+});
+
+async function listen(listener: Parameters<typeof createServer>[1]): Promise<string> {
+  const server = createServer(listener);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
