@@ -140,16 +140,17 @@ describe('a refused request', () => {
 
   it('should not wait for a body that never ends', async () => {
     const clock = manualClock(START);
-    let calls = 0;
-    const fetch: Fetch = async () =>
-      ++calls > 1
-        ? new Response('done')
-        : new Response(new ReadableStream(), {
-            status: 429,
-            headers: { 'content-type': 'application/json' },
-          });
+    const answers = [];
+    const cancelled: number[] = [];
+    const fetch: Fetch = async () => {
+      const body = new ReadableStream({ cancel: () => void cancelled.push(clock.now() - START) });
+      answers.push(body);
+      if (answers.length > 1) return new Response('done');
+      return new Response(body, { status: 429, headers: { 'content-type': 'application/json' } });
+    };
     const response = await inVirtualTime(clock, createLimitedFetch(fetch, { clock, random: () => 0 })(URL_));
-    expect([await response.text(), clock.now() - START]).toEqual(['done', 1_000]);
+    await settled();
+    expect([await response.text(), clock.now() - START, cancelled]).toEqual(['done', 1_000, [1_000]]);
   });
 
   it('should be told of', async () => {
@@ -394,6 +395,20 @@ describe('a body', () => {
     const error = await gaveUp(clock, createLimitedFetch(fetch, { clock })(...request()));
     expect([error.code, error.response?.status, calls]).toEqual(['body', 429, 1]);
     expect(await error.response?.text()).toBe('no');
+  });
+
+  it('should be copied no further than it is of use', async () => {
+    let isCancelled = false;
+    const body = new ReadableStream({
+      cancel: () => {
+        isCancelled = true;
+      },
+    });
+    const request = new Request(URL_, { method: 'POST', body, duplex: 'half' });
+    await createLimitedFetch(async () => new Response('early'))(request);
+    // A copy that was still read would keep its source open.
+    await request.body?.cancel();
+    expect(isCancelled).toBe(true);
   });
 
   it('should not be touched before it is sent', async () => {

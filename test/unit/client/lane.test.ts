@@ -226,6 +226,52 @@ describe('callers of one host', () => {
     expect(paths()).toEqual([]);
   });
 
+  it('should wait for the later of two resets that are nearly the same', async () => {
+    const { clock, call, pending, paths } = setUp();
+    await call('a', 'b');
+    const [a, b] = pending.splice(0);
+    await b?.answer(200, { ...limit(0), 'x-ratelimit-reset': '60.0' });
+    await a?.answer(200, { ...limit(1), 'x-ratelimit-reset': '60.9' });
+    await call('c');
+    clock.advance('60.8s');
+    await settled();
+    expect(paths()).toEqual([]);
+    clock.advance('100ms');
+    await settled();
+    expect(paths()).toEqual(['c']);
+  });
+
+  it('should keep their order also if the timer is late, and the time if it is early', async () => {
+    const time = manualClock(START);
+    let late = 0;
+    const wakeAt = (at: number, wake: () => void): (() => void) =>
+      time.wakeAt(Math.ceil((time.now() + at) / 2) + late, wake);
+    const sent: [path: string, at: number][] = [];
+    const fetch: Fetch = async (input) => {
+      sent.push([new URL(String(input)).pathname, time.now() - START]);
+      return new Response(null, { headers: limit(0, 1000, 1) });
+    };
+    const limitedFetch = createLimitedFetch(fetch, {
+      clock: { now: time.now, wakeAt },
+      maxWait: '1h',
+      maxElapsed: '1h',
+    });
+    await limitedFetch('https://a.example/1');
+    const early = limitedFetch('https://a.example/2');
+    await inVirtualTime(time, early);
+    expect(sent).toEqual([
+      ['/1', 0],
+      ['/2', 1_000_000],
+    ]);
+    late = 10_000_000;
+    watch(limitedFetch('https://a.example/3'));
+    await settled();
+    time.advance(1_000_000);
+    watch(limitedFetch('https://a.example/4'));
+    await settled();
+    expect(sent.slice(2)).toEqual([['/3', 2_000_000]]);
+  });
+
   it('should believe an answer to what was sent later, also if there is more left than before', async () => {
     const { call, take, paths } = setUp();
     await call('a', 'b');
