@@ -60,11 +60,13 @@ class StreamedRequest implements Sendable {
   }
 
   async send(): Promise<Response> {
+    // Browsers refuse a `fetch` that is called as a method.
+    const fetch = this.#fetch;
     const bytes = this.#copy?.bytes;
-    if (bytes !== undefined) return this.#fetch(this.#request, { ...this.#init, body: bytes });
+    if (bytes !== undefined) return fetch(this.#request, { ...this.#init, body: bytes });
     const { body } = this.#request.clone();
     if (body !== null) this.#copy = new Collected(body, MAX_KEPT);
-    return this.#fetch(this.#request, this.#init);
+    return fetch(this.#request, this.#init);
   }
 
   end(): void {

@@ -61,7 +61,12 @@ export interface LimitedFetchOptions {
    * Waits where the server does not say: from 0 to a bound, at random. The bound is `first` (default `"500ms"`) and
    * doubles with each attempt up to `most` (default `"30s"`).
    */
-  readonly backoff?: { readonly first?: Duration; readonly most?: Duration };
+  readonly backoff?: {
+    /** Bound of the first wait. */
+    readonly first?: Duration;
+    /** Bound of all waits. */
+    readonly most?: Duration;
+  };
   /**
    * Which requests of one host share limits: those for which it returns the same text. Default: all. What it throws, the
    * call rejects with.

@@ -9,12 +9,19 @@ export type RetryErrorCode = 'attempts' | 'wait' | 'elapsed' | 'body';
 
 /** What a {@link RetryError} tells. */
 export interface RetryErrorFields {
+  /** Why it was given up. */
   readonly code: RetryErrorCode;
+  /** Where it was to go. */
   readonly url: string;
+  /** The last response. */
   readonly response: Response | undefined;
+  /** How often it was sent. */
   readonly attempts: number;
+  /** Time spent waiting, in milliseconds. */
   readonly waitedMs: Millis;
+  /** When it is worth asking again. */
   readonly retryAt: Millis | undefined;
+  /** What the last attempt failed with. */
   readonly cause: unknown;
 }
 

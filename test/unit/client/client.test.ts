@@ -168,6 +168,36 @@ describe('a refused request', () => {
   });
 });
 
+describe('backoff', () => {
+  it('should not end early because a timer rings early', async () => {
+    const time = manualClock(START);
+    const wakeAt = (at: number, wake: () => void): (() => void) =>
+      time.wakeAt(Math.ceil((time.now() + at) / 2), wake);
+    const sent: number[] = [];
+    const fetch: Fetch = async () =>
+      new Response('', { status: sent.push(time.now() - START) === 1 ? 503 : 200 });
+    const clock = { now: time.now, wakeAt };
+    await inVirtualTime(time, createLimitedFetch(fetch, { clock, random: () => 1 })(URL_));
+    expect(sent).toEqual([0, 500]);
+  });
+});
+
+describe('the given fetch', () => {
+  it.each<[what: string, input: () => string | Request]>([
+    ['a URL', () => URL_],
+    ['a Request with a body', () => new Request(URL_, { method: 'POST', body: 'a' })],
+  ])('should be called as a function, never as a method, which browsers refuse: %s', async (_what, input) => {
+    const receivers: unknown[] = [];
+    async function picky(this: unknown): Promise<Response> {
+      receivers.push(this);
+      return new Response('', { status: receivers.length === 1 ? 503 : 200 });
+    }
+    const clock = manualClock(START);
+    await inVirtualTime(clock, createLimitedFetch(picky, { clock })(input()));
+    expect(receivers).toEqual([undefined, undefined]);
+  });
+});
+
 describe('giving up', () => {
   it('should be a typed error with the last response, after so many attempts', async () => {
     const client = setUp([[429, { 'retry-after': '5' }, 'no']], { maxAttempts: 3 });
