@@ -4,20 +4,28 @@
  * @module
  */
 
-import type { Admission } from '../concurrency/admission.ts';
 import type { Engine } from '../engine/engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
+import { asking } from './ask.ts';
+import { holding, withFields } from './response.ts';
 
 /** Options of {@link headgate}. */
 export interface FetchOptions<P extends PolicyDocument, Rest extends readonly unknown[]> {
   /**
    * Who asks: partition fields, tier, cost, and the group if it is known. Method and path are added where they are
-   * missing. What it throws reaches the caller of the handler.
+   * missing. What it throws reaches the caller of the handler, unless `onIdentifyError` says otherwise.
    */
   readonly identify: (request: Request, ...rest: Rest) => Descriptor<P> | Promise<Descriptor<P>>;
+  /**
+   * What becomes of a request that `identify` threw about: `fail` (the default) throws on, `allow` lets the request pass
+   * without a limit. A descriptor that the policy cannot read is an error always.
+   */
+  readonly onIdentifyError?: 'fail' | 'allow';
+  /** Told what `identify` threw where that is allowed. Default: nobody. */
+  readonly onError?: (error: unknown, request: Request) => void;
   /** Whether a response counts; if not, its charge is given back. Default: all count. */
   readonly countWhen?: (response: Response) => boolean;
 }
@@ -38,11 +46,16 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
   options: FetchOptions<P, Rest>,
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
-  const { identify, countWhen } = options;
+  const { identify, onIdentifyError = 'fail', onError, countWhen } = options;
+  const ask = asking<P, readonly [Request, ...Rest], Response>(engine, {
+    identify: ([request, ...rest]) => identify(request, ...rest),
+    onIdentifyError,
+    onError: (error, [request]) => onError?.(error, request),
+  });
   return async (request, ...rest) => {
     const { method, url: path } = request;
-    const descriptor = { method, path, ...(await identify(request, ...rest)) };
-    const admission = await engine.acquire(descriptor, { signal: () => request.signal });
+    const admission = await ask([request, ...rest], { method, path }, () => request.signal);
+    if (admission === undefined) return handler(request, ...rest);
     if (!admission.allowed) {
       const { status, headers, body } = denialResponse(admission, engine.policy);
       return new Response(method === 'HEAD' ? null : body, { status, headers });
@@ -57,44 +70,4 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
       throw error;
     }
   };
-}
-
-/** Gives the permits back when the body has been read, cancelled or has failed; at once if none is sent. */
-function holding(response: Response, admission: Admission, method: string): Response {
-  const { body } = response;
-  if (body === null || method === 'HEAD' || admission.fence === undefined) {
-    admission.release();
-    return response;
-  }
-  const reader = body.getReader();
-  const source = {
-    async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-      try {
-        const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
-        controller.close();
-      } catch (error) {
-        controller.error(error);
-      }
-      admission.release();
-    },
-    cancel(reason: unknown): Promise<void> {
-      admission.release();
-      return reader.cancel(reason);
-    },
-  };
-  // Nothing is read ahead of whoever reads the response.
-  return new Response(new ReadableStream(source, { highWaterMark: 0 }), response);
-}
-
-/** Appends fields to a response, copying it only if its own are immutable. */
-function withFields(response: Response, fields: Record<string, string>): Response {
-  try {
-    for (const [name, value] of Object.entries(fields)) response.headers.append(name, value);
-    return response;
-  } catch {
-    const copy = new Response(response.body, response);
-    for (const [name, value] of Object.entries(fields)) copy.headers.append(name, value);
-    return copy;
-  }
 }
