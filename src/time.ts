@@ -149,6 +149,11 @@ export function manualClock(start: Millis = 0): ManualClock {
  */
 export function toInstant(value: Millis, path = 'now'): Millis {
   if (typeof value === 'number' && value >= 0 && value <= MAX_INSTANT) return Math.floor(value);
+  throw badInstant(value, path);
+}
+
+/** Apart from {@link toInstant}: what is thrown would make it too large to be inlined. */
+function badInstant(value: unknown, path: string): DescriptorError {
   const message = `${show(value)} is no instant; give milliseconds since the epoch, from 0 to ${MAX_INSTANT}`;
-  throw new DescriptorError({ code: 'bad-instant', path, value, message });
+  return new DescriptorError({ code: 'bad-instant', path, value, message });
 }

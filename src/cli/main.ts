@@ -21,7 +21,7 @@ const HELP = `Rate limit policies, checked and tried out.
 Usage: headgate COMMAND [options]
 
 Commands:
-  check POLICY          print every fault of a policy
+  check POLICY          print every fault of a policy, and likely mistakes
   simulate POLICY LOG   replay an access log against a policy
 
 Options:

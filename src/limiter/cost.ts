@@ -9,6 +9,11 @@ import { CostError, show } from '../errors.ts';
  */
 export function checkCost(value: unknown, path = 'cost'): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw badCost(value, path);
+}
+
+/** Apart from {@link checkCost}: what is thrown would make it too large to be inlined. */
+function badCost(value: unknown, path: string): CostError {
   const message = `${show(value)} is no cost; give a whole number of units from 0 to ${Number.MAX_SAFE_INTEGER}`;
-  throw new CostError({ code: 'bad-cost', path, value, message });
+  return new CostError({ code: 'bad-cost', path, value, message });
 }

@@ -93,6 +93,7 @@ export class Inquiry {
 
   /** When all limits agree: never if one never does, and at an unknown time if that is so for one. */
   get retryAt(): Millis | undefined {
+    if (this.only !== undefined) return this.only.retryAt;
     let latest = Number.NEGATIVE_INFINITY;
     let isUnknown = false;
     for (const { reason, retryAt } of this.questions) {

@@ -35,9 +35,13 @@ export class RateQuestion extends Question {
       this.retryAt = availableAt;
       return;
     }
-    const own = this.row.at + this.offset;
-    if (mode === 'peek') this.#repaired = this.row.table.cells.slice(own, own + algorithm.cells);
-    const [cells, at] = this.#place();
+    let { cells } = this.row.table;
+    let at = this.row.at + this.offset;
+    if (mode === 'peek') {
+      cells = cells.slice(at, at + algorithm.cells);
+      at = 0;
+      this.#repaired = cells;
+    }
     algorithm.repair(terms, cells, at, now);
     const retryAt = algorithm.availableAt(terms, cells, at, now, cost);
     if (retryAt <= now) return;
@@ -60,23 +64,16 @@ export class RateQuestion extends Question {
   }
 
   override used(now: Millis): number {
-    const { terms } = this;
-    const [cells, at] = this.#place();
-    return (terms.burst ?? terms.quota) - terms.algorithm.remaining(terms, cells, at, now);
+    this.measure(now);
+    return (this.terms.burst ?? this.terms.quota) - this.remaining;
   }
 
   protected override measure(now: Millis): void {
-    const { terms } = this;
-    const [cells, at] = this.#place();
+    const { terms, row } = this;
+    const cells = this.#repaired ?? row.table.cells;
+    const at = this.#repaired === undefined ? row.at + this.offset : 0;
     this.remaining = terms.algorithm.remaining(terms, cells, at, now);
     this.resetAt = terms.algorithm.resetAt(terms, cells, at, now);
-  }
-
-  /** What the answer is read from. */
-  #place(): [cells: Float64Array, at: number] {
-    return this.#repaired === undefined
-      ? [this.row.table.cells, this.row.at + this.offset]
-      : [this.#repaired, 0];
   }
 
   override refund(charged: Said, units: number, now: Millis): void {

@@ -16,16 +16,21 @@ export function isMissing(value: unknown): value is undefined | null | '' {
  */
 export function checkKey(value: unknown, path: string): string {
   if (typeof value === 'string' && value.length <= MAX_KEY_LENGTH && value !== '') return value;
+  throw badKey(value, path);
+}
+
+/** Apart from {@link checkKey}: what is thrown would make it too large to be inlined. */
+function badKey(value: unknown, path: string): DescriptorError {
   if (isMissing(value)) {
     const message = `${path} is missing; give a non-empty string`;
-    throw new DescriptorError({ code: 'missing-field', path, value, message });
+    return new DescriptorError({ code: 'missing-field', path, value, message });
   }
   if (typeof value !== 'string') {
     const message = `${path} is ${show(value)}; give a string`;
-    throw new DescriptorError({ code: 'bad-key', path, value, message });
+    return new DescriptorError({ code: 'bad-key', path, value, message });
   }
   const message = `${path} has ${value.length} UTF-16 units; at most ${MAX_KEY_LENGTH} are taken (hash longer values)`;
-  throw new DescriptorError({ code: 'key-too-long', path, value, message });
+  return new DescriptorError({ code: 'key-too-long', path, value, message });
 }
 
 /**

@@ -100,7 +100,10 @@ export class PartitionTable {
    * @param at - what {@link PartitionTable.locate} has just returned
    */
   claim(key: string, at: number, now: Millis): number {
-    if (at !== FRESH && at < this.#ownEnd) return at;
+    return at !== FRESH && at < this.#ownEnd ? at : this.#claimAnew(key, at, now);
+  }
+
+  #claimAnew(key: string, at: number, now: Millis): number {
     // A claim after that one may have made the row.
     const row = this.#rows?.peek(key, ANY);
     if (row !== undefined) return row * this.#stride;
