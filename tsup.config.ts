@@ -16,6 +16,8 @@ const entry = {
   fastify: 'src/adapters/fastify.ts',
   fetch: 'src/adapters/fetch.ts',
   hono: 'src/adapters/hono.ts',
+  koa: 'src/adapters/koa.ts',
+  lambda: 'src/adapters/lambda.ts',
   node: 'src/adapters/node.ts',
 };
 

@@ -10,7 +10,10 @@ const config: ViteUserConfig = defineConfig({
       { find: /^headgate$/, replacement: file('src/index.ts') },
       { find: /^headgate\/testing$/, replacement: file('src/testing.ts') },
       { find: /^headgate\/(batch|pool)$/, replacement: file('src/engine/$1.ts') },
-      { find: /^headgate\/(express|fastify|fetch|hono|node)$/, replacement: file('src/adapters/$1.ts') },
+      {
+        find: /^headgate\/(express|fastify|fetch|hono|koa|lambda|node)$/,
+        replacement: file('src/adapters/$1.ts'),
+      },
       { find: /^headgate\/lint$/, replacement: file('src/policy/lint.ts') },
     ],
   },

@@ -6,11 +6,13 @@
 
 import type { Engine } from '../engine/engine.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import type { AdapterOptions } from './ask.ts';
-import { limiting, type Outgoing } from './outgoing.ts';
+import type { Outgoing } from './fields.ts';
+import type { AdapterOptions } from './options.ts';
+import { limiting } from './outgoing.ts';
 
-export type { AdapterOptions } from './ask.ts';
-export type { Closable, Outgoing } from './outgoing.ts';
+export type { Closable } from './closing.ts';
+export type { Outgoing } from './fields.ts';
+export type { AdapterOptions } from './options.ts';
 
 /** What is used of a request of Express. */
 export interface ExpressRequest {
@@ -49,5 +51,5 @@ export function headgate<
   engine: Engine<P>,
   options: ExpressOptions<P, Request, Response>,
 ): (request: Request, response: Response, next: (error?: unknown) => void) => void {
-  return limiting(engine, options, ({ method, originalUrl }) => ({ method, path: originalUrl }));
+  return limiting(engine, options, ({ originalUrl }) => originalUrl);
 }

@@ -5,15 +5,16 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Admission } from '../concurrency/admission.ts';
 import type { Engine } from '../engine/engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { type AdapterOptions, asking, isPromise, recount } from './ask.ts';
-import { abortedOnClose, isAppended } from './outgoing.ts';
+import { type Asked, asking, isPromise } from './ask.ts';
+import { abortedOnClose, isClosed } from './closing.ts';
+import { joined, recount } from './fields.ts';
+import type { AdapterOptions } from './options.ts';
 
-export type { AdapterOptions } from './ask.ts';
+export type { AdapterOptions } from './options.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -28,7 +29,7 @@ export interface FastifyOptions<P extends PolicyDocument = PolicyDocument>
   /** The engine that decides. */
   readonly engine: Engine<P>;
   /** When a request is decided about; later ones know its body, or who has logged in. Default `onRequest`. */
-  readonly hook?: 'onRequest' | 'preValidation' | 'preHandler';
+  readonly hook?: 'onRequest' | 'preValidation' | 'preHandler' | undefined;
 }
 
 /**
@@ -42,16 +43,17 @@ export interface FastifyOptions<P extends PolicyDocument = PolicyDocument>
  * app.register(headgate, { engine, identify: (request) => ({ ip: request.ip }) });
  * ```
  */
-export function headgate(app: FastifyInstance, options: FastifyOptions, done: (error?: Error) => void): void {
+export async function headgate(app: FastifyInstance, options: FastifyOptions): Promise<void> {
   const { engine, hook = 'onRequest' } = options;
-  const isCounted = options.countWhen !== undefined;
-  const ask = asking(engine, options);
-  const settle = (request: FastifyRequest, reply: FastifyReply, admission: Admission): boolean => {
+  const ask = asking(engine, options, ({ raw }: FastifyReply) => abortedOnClose(raw));
+  /** Whether the request goes on. */
+  const settle = (request: FastifyRequest, reply: FastifyReply, admission: Asked): boolean => {
     const { raw } = reply;
-    if (reply.sent || raw.closed) {
-      admission.release();
+    if (isClosed(raw) || reply.sent) {
+      admission?.release();
       return false;
     }
+    if (admission === undefined) return true;
     if (!admission.allowed) {
       const { status, headers, body } = denialResponse(admission, engine.policy);
       setFields(reply.code(status), headers);
@@ -60,40 +62,34 @@ export function headgate(app: FastifyInstance, options: FastifyOptions, done: (e
     }
     // Comes after the response has been sent, and also when the client goes away; `onResponse` does not.
     if (admission.fence !== undefined) raw.once('close', () => admission.release());
-    if (isCounted) raw.once('finish', () => recount(engine, admission, options, request, reply));
+    if (options.countWhen !== undefined) {
+      raw.once('finish', () => recount(engine, admission, options, request, reply));
+    }
     setFields(reply, rateLimitHeaders(admission, engine.policy));
     return true;
   };
-
   app.addHook(hook as 'onRequest', (request, reply, next) => {
     const own = request.routeOptions.config?.headgate;
     if (own === false) return next();
     const fail = (error: unknown): void => {
-      if (!reply.raw.closed) next(error as Error);
+      if (!isClosed(reply.raw)) next(error as Error);
     };
-    const go = (admission: Admission | undefined): void => {
-      if (admission === undefined ? !reply.raw.closed : settle(request, reply, admission)) next();
-    };
-    let asked: ReturnType<typeof ask>;
+    let asked: Asked | Promise<Asked>;
     try {
-      const route = { method: request.method, path: request.url, group: own?.group };
-      asked = ask(request, route, () => abortedOnClose(reply.raw));
+      asked = ask(request, reply, request.method, request.url, own?.group);
+      if (!isPromise(asked) && !settle(request, reply, asked)) return;
     } catch (error) {
       return fail(error);
     }
-    if (isPromise(asked)) asked.then(go).catch(fail);
-    else go(asked);
+    if (!isPromise(asked)) return next();
+    const later = asked.then((admission) => settle(request, reply, admission));
+    later.then((goesOn) => goesOn && next(), fail);
   });
-  done();
 }
 
-/** Sets fields; those of limits are appended, since another limiter may have sent its own. */
+/** Sets fields, and appends to those of another limiter. */
 function setFields(reply: FastifyReply, fields: Readonly<Record<string, string>>): void {
-  for (const name in fields) {
-    const value = fields[name] ?? '';
-    const hasOther = reply.hasHeader(name) && isAppended(name);
-    reply.header(name, hasOther ? `${reply.getHeader(name)}, ${value}` : value);
-  }
+  for (const name in fields) reply.header(name, joined(name, fields[name] ?? '', reply.getHeader(name)));
 }
 
 // What `fastify-plugin` does: the hooks are those of the instance, and the plugin has a name.

@@ -9,25 +9,18 @@ import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { asking } from './ask.ts';
+import { asking, isPromise } from './ask.ts';
+import { recount } from './fields.ts';
+import { type AdapterOptions, checkOptions } from './options.ts';
 import { holding, withFields } from './response.ts';
 
-/** Options of {@link headgate}. */
-export interface FetchOptions<P extends PolicyDocument, Rest extends readonly unknown[]> {
-  /**
-   * Who asks: partition fields, tier, cost, and the group if it is known. Method and path are added where they are
-   * missing. What it throws reaches the caller of the handler, unless `onIdentifyError` says otherwise.
-   */
+export type { AdapterOptions } from './options.ts';
+
+/** Options of {@link headgate}. What `identify` throws reaches the caller of the handler. */
+export interface FetchOptions<P extends PolicyDocument, Rest extends readonly unknown[]>
+  extends Omit<AdapterOptions<P, Request, Response>, 'identify'> {
+  /** Who asks, as in other adapters; told also what the handler is, such as `env` in a Worker. */
   readonly identify: (request: Request, ...rest: Rest) => Descriptor<P> | Promise<Descriptor<P>>;
-  /**
-   * What becomes of a request that `identify` threw about: `fail` (the default) throws on, `allow` lets the request pass
-   * without a limit. A descriptor that the policy cannot read is an error always.
-   */
-  readonly onIdentifyError?: 'fail' | 'allow';
-  /** Told what `identify` threw where that is allowed. Default: nobody. */
-  readonly onError?: (error: unknown, request: Request) => void;
-  /** Whether a response counts; if not, its charge is given back. Default: all count. */
-  readonly countWhen?: (response: Response) => boolean;
 }
 
 /**
@@ -46,15 +39,19 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
   options: FetchOptions<P, Rest>,
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
-  const { identify, onIdentifyError = 'fail', onError, countWhen } = options;
-  const ask = asking<P, readonly [Request, ...Rest], Response>(engine, {
-    identify: ([request, ...rest]) => identify(request, ...rest),
-    onIdentifyError,
-    onError: (error, [request]) => onError?.(error, request),
-  });
+  checkOptions(options);
+  const { identify, onError } = options;
+  const own: AdapterOptions<P, readonly [Request, ...Rest], Response> = {
+    ...options,
+    identify: (args) => identify(...args),
+    onError: onError && ((error, [request]) => onError(error, request)),
+  };
+  const ask = asking(engine, own, ({ signal }: Request) => signal);
   return async (request, ...rest) => {
-    const { method, url: path } = request;
-    const admission = await ask([request, ...rest], { method, path }, () => request.signal);
+    const args = [request, ...rest] as const;
+    const { method, url } = request;
+    const asked = ask(args, request, method, url);
+    const admission = isPromise(asked) ? await asked : asked;
     if (admission === undefined) return handler(request, ...rest);
     if (!admission.allowed) {
       const { status, headers, body } = denialResponse(admission, engine.policy);
@@ -62,9 +59,8 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
     }
     try {
       const response = await handler(request, ...rest);
-      if (countWhen !== undefined && !countWhen(response)) engine.refund(admission);
-      const held = holding(response, admission, method);
-      return withFields(held, rateLimitHeaders(admission, engine.policy));
+      if (own.countWhen !== undefined) recount(engine, admission, own, args, response);
+      return withFields(holding(response, admission, method), rateLimitHeaders(admission, engine.policy));
     } catch (error) {
       admission.release();
       throw error;

@@ -10,11 +10,13 @@ import type { Engine } from '../engine/engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { type AdapterOptions, asking, isPromise, recount } from './ask.ts';
-import { type Closable, isAppended } from './outgoing.ts';
+import { type Asked, asking, isPromise } from './ask.ts';
+import { type Closable, isClosed } from './closing.ts';
+import { isAppended, recount } from './fields.ts';
+import type { AdapterOptions } from './options.ts';
 import { holding, withFields } from './response.ts';
 
-export type { AdapterOptions } from './ask.ts';
+export type { AdapterOptions } from './options.ts';
 
 /** Options of {@link headgate}. */
 export interface HonoOptions<P extends PolicyDocument, E extends Env = Env>
@@ -40,20 +42,15 @@ export function headgate<P extends PolicyDocument, E extends Env = Env>(
   engine: Engine<P>,
   options: HonoOptions<P, E>,
 ): MiddlewareHandler<E> {
-  const ask = asking(engine, options);
+  const ask = asking(engine, options, ({ req }: Context<E>) => req.raw.signal);
   return async (context, next) => {
-    const { method, path, raw } = context.req;
-    let signal: AbortSignal | undefined;
-    const wait = (): AbortSignal => {
-      signal = raw.signal;
-      return signal;
-    };
-    let admission: Admission | undefined;
+    const { method, path } = context.req;
+    let admission: Asked;
     try {
-      const asked = ask(context, { method, path }, wait);
+      const asked = ask(context, context, method, path);
       admission = isPromise(asked) ? await asked : asked;
     } catch (error) {
-      if (signal?.aborted) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+      if (context.req.raw.signal.aborted) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
       throw error;
     }
     if (admission === undefined) return next();
@@ -80,7 +77,7 @@ export function headgate<P extends PolicyDocument, E extends Env = Env>(
 function held<E extends Env>({ env, req, res }: Context<E>, admission: Admission): Response {
   const { outgoing } = (env ?? {}) as { readonly outgoing?: Closable };
   if (typeof outgoing?.once !== 'function') return holding(res, admission, req.method);
-  if (outgoing.closed) admission.release();
+  if (isClosed(outgoing)) admission.release();
   else outgoing.once('close', () => admission.release());
   return res;
 }

@@ -7,10 +7,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Engine } from '../engine/engine.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import type { AdapterOptions } from './ask.ts';
+import type { AdapterOptions } from './options.ts';
 import { limiting } from './outgoing.ts';
 
-export type { AdapterOptions } from './ask.ts';
+export type { AdapterOptions } from './options.ts';
 
 /** Options of {@link headgate}. What `identify` throws is answered with status 500, and `onError` is told. */
 export interface NodeOptions<P extends PolicyDocument>
@@ -29,17 +29,14 @@ export interface NodeOptions<P extends PolicyDocument>
 export function headgate<P extends PolicyDocument>(
   engine: Engine<P>,
   options: NodeOptions<P>,
-  listener: (request: IncomingMessage, response: ServerResponse) => void,
-): (request: IncomingMessage, response: ServerResponse) => void {
-  const limit = limiting(engine, options, ({ method = 'GET', url = '/' }: IncomingMessage) => ({
-    method,
-    path: url,
-  }));
-  return async (request, response) => {
-    const error = await new Promise<unknown>((next) => limit(request, response, next));
-    if (error === undefined) return listener(request, response);
-    options.onError?.(error, request);
-    if (!response.headersSent) response.writeHead(500);
-    response.end();
-  };
+  listener: (request: IncomingMessage, response: ServerResponse) => unknown,
+): (request: IncomingMessage, response: ServerResponse) => unknown {
+  const limit = limiting(engine, options, ({ url = '/' }: IncomingMessage) => url);
+  return (request, response) =>
+    limit(request, response, (error) => (error === undefined ? listener(request, response) : fail(response)));
+}
+
+function fail(response: ServerResponse): void {
+  if (!response.headersSent) response.writeHead(500);
+  response.end();
 }

@@ -4,49 +4,36 @@
  * @module
  */
 
-import type { Admission } from '../concurrency/admission.ts';
 import type { Engine } from '../engine/engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { type AdapterOptions, asking, isPromise, type Route, recount } from './ask.ts';
+import { type Asked, asking, isPromise } from './ask.ts';
+import { abortedOnClose, isClosed } from './closing.ts';
+import { type Outgoing, recount, setFields } from './fields.ts';
+import type { AdapterOptions } from './options.ts';
 
-/** What tells when it has been closed: when the response has ended, and when the client has gone away. */
-export interface Closable {
-  /** Whether it has been. */
-  readonly closed: boolean;
-  /** Listens once. */
-  once(event: 'close' | 'finish', listener: () => void): unknown;
-}
-
-/** What is used of a response of Node. */
-export interface Outgoing extends Closable {
-  /** Status of the response. */
-  statusCode: number;
-  /** Whether the response has begun. */
-  readonly headersSent: boolean;
-  /** Whether a field has been set. */
-  hasHeader(name: string): boolean;
-  /** Sets a field. */
-  setHeader(name: string, value: string): unknown;
-  /** Adds to a field. */
-  appendHeader(name: string, value: string): unknown;
-  /** Sends the body. */
-  end(body?: string): unknown;
-}
-
-/** Limits a request: calls `next` if it is admitted, perhaps later, and with what was thrown if that cannot be said. */
-export function limiting<P extends PolicyDocument, Request, Response extends Outgoing>(
+/**
+ * Limits a request: calls `next` if it is admitted, perhaps later, and with what was thrown if that cannot be said. Returns
+ * what `next` does, or a promise of it, since hosts may want to know of a rejection.
+ */
+export function limiting<
+  P extends PolicyDocument,
+  Request extends { readonly method?: string | undefined },
+  Response extends Outgoing,
+>(
   engine: Engine<P>,
   options: AdapterOptions<P, Request, Response>,
-  routeOf: (request: Request) => Route,
-): (request: Request, response: Response, next: (error?: unknown) => void) => void {
-  const ask = asking(engine, options);
-  const settle = (request: Request, response: Response, admission: Admission): boolean => {
-    if (response.headersSent || response.closed) {
-      admission.release();
+  pathOf: (request: Request) => string,
+): (request: Request, response: Response, next: (error?: unknown) => unknown) => unknown {
+  const ask = asking(engine, options, abortedOnClose);
+  /** Whether the request goes on. */
+  const settle = (request: Request, response: Response, admission: Asked): boolean => {
+    if (isClosed(response) || response.headersSent) {
+      admission?.release();
       return false;
     }
+    if (admission === undefined) return true;
     if (!admission.allowed) {
       const { status, headers, body } = denialResponse(admission, engine.policy);
       setFields(response, headers);
@@ -61,44 +48,17 @@ export function limiting<P extends PolicyDocument, Request, Response extends Out
     setFields(response, rateLimitHeaders(admission, engine.policy));
     return true;
   };
-
   return (request, response, next) => {
-    const fail = (error: unknown): void => {
-      if (!response.closed) next(error);
-    };
-    const go = (admission: Admission | undefined): void => {
-      if (admission === undefined ? !response.closed : settle(request, response, admission)) next();
-    };
-    let asked: ReturnType<typeof ask>;
+    const fail = (error: unknown): unknown => (isClosed(response) ? undefined : next(error));
+    let asked: Asked | Promise<Asked>;
     try {
-      asked = ask(request, routeOf(request), () => abortedOnClose(response));
+      asked = ask(request, response, request.method ?? 'GET', pathOf(request));
+      if (!isPromise(asked) && !settle(request, response, asked)) return;
     } catch (error) {
       return fail(error);
     }
-    if (isPromise(asked)) asked.then(go).catch(fail);
-    else go(asked);
+    if (!isPromise(asked)) return next();
+    const later = asked.then((admission) => settle(request, response, admission));
+    return later.then((goesOn) => (goesOn ? next() : undefined), fail);
   };
-}
-
-/** Aborted when a response is closed. */
-export function abortedOnClose(response: Closable): AbortSignal {
-  const gone = new AbortController();
-  if (response.closed) gone.abort();
-  else response.once('close', () => gone.abort());
-  return gone.signal;
-}
-
-/** Sets fields; those of limits are appended, since another limiter may have sent its own. */
-function setFields(response: Outgoing, fields: Readonly<Record<string, string>>): void {
-  // Over names alone: to make pairs of them takes longer than to set them.
-  for (const name in fields) {
-    const value = fields[name] ?? '';
-    if (response.hasHeader(name) && isAppended(name)) response.appendHeader(name, value);
-    else response.setHeader(name, value);
-  }
-}
-
-/** Whether a field lists what limiters say, one after the other. */
-export function isAppended(name: string): boolean {
-  return /ratelimit/i.test(name);
 }
