@@ -27,8 +27,13 @@ const BUDGETS = [
   { what: 'batch', code: '*', from: 'batch', most: 1600 },
   { what: 'pool', code: '*', from: 'pool', most: 2300 },
   { what: 'lint', code: '*', from: 'lint', most: 28_500 },
-  { what: 'fetch', code: '*', from: 'fetch', most: 3700 },
-  { what: 'node', code: '*', from: 'node', most: 3700 },
+  { what: 'express', code: '*', from: 'express', most: 4500 },
+  { what: 'fastify', code: '*', from: 'fastify', most: 4500 },
+  { what: 'fetch', code: '*', from: 'fetch', most: 4500 },
+  { what: 'hono', code: '*', from: 'hono', most: 4600 },
+  { what: 'koa', code: '*', from: 'koa', most: 4500 },
+  { what: 'lambda', code: '*', from: 'lambda', most: 4600 },
+  { what: 'node', code: '*', from: 'node', most: 4500 },
   { what: 'testing', code: '*', from: 'testing', most: 1200 },
 ];
 
