@@ -9,7 +9,10 @@ export interface Closable {
   /** Whether it has been. */
   readonly closed?: boolean;
   /** The stream of HTTP/2, which says it there. */
-  readonly stream?: { readonly closed?: boolean };
+  readonly stream?: {
+    /** Whether it has been closed. */
+    readonly closed?: boolean;
+  };
   /** Listens once. */
   once(event: 'close' | 'finish', listener: () => void): unknown;
 }

@@ -17,6 +17,12 @@ export type { Closable } from './closing.ts';
 export type { Outgoing } from './fields.ts';
 export type { AdapterOptions } from './options.ts';
 
+/** What is used of its response. */
+export interface KoaOutgoing extends Outgoing {
+  /** All fields, by their names in lower case. */
+  getHeaders(): Readonly<Record<string, unknown>>;
+}
+
 /** What is used of a context of Koa. */
 export interface KoaContext {
   /** HTTP method. */
@@ -28,7 +34,7 @@ export interface KoaContext {
   /** A field of the request, the empty text if there is none. */
   get(name: string): string;
   /** The response of Node. */
-  readonly res: Outgoing & { getHeaders(): Readonly<Record<string, unknown>> };
+  readonly res: KoaOutgoing;
   /** Status of the response. */
   status: number;
   /** What is sent. */
@@ -61,20 +67,17 @@ export function headgate<P extends PolicyDocument, Context extends KoaContext = 
       const asked = ask(context, res, context.method, context.originalUrl);
       admission = isPromise(asked) ? await asked : asked;
     } catch (error) {
-      if (isClosed(res)) return;
+      if (isClosed(res)) return undefined;
       throw error;
     }
-    if (isClosed(res)) {
-      admission?.release();
-      return;
-    }
+    if (isClosed(res)) return admission?.release();
     if (admission === undefined) return next();
     if (!admission.allowed) {
       const { status, headers, body } = denialResponse(admission, engine.policy);
       setFields(res, headers);
       context.status = status;
       context.body = body;
-      return;
+      return undefined;
     }
     if (admission.fence !== undefined) res.once('close', () => admission.release());
     if (options.countWhen !== undefined) {

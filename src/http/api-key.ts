@@ -6,10 +6,16 @@
 
 import { type Fault, PolicyError, show, suggest, unknownFields } from '../errors.ts';
 
+/** As much of `Headers` as is used. */
+export interface HeaderSource {
+  /** A field's value by its name in any case, its values joined by commas; `null` if there is none. */
+  get(name: string): string | null;
+}
+
 /** As much of a request as a key is read from: one of `fetch`, or one of Node and what is built upon it. */
 export interface ApiKeyInput {
   /** Fields of the request: `Headers`, or an object whose names are in lower case. */
-  readonly headers: { get(name: string): string | null } | { readonly [name: string]: unknown };
+  readonly headers: HeaderSource | { readonly [name: string]: unknown };
   /** The request's target or whole address; read for `query` only. */
   readonly url?: string | undefined;
 }
