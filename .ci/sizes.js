@@ -29,8 +29,13 @@ const BUDGETS = [
   { what: 'diff', code: '*', from: 'diff', most: 10_500 },
   { what: 'lint', code: '*', from: 'lint', most: 29_500 },
   { what: 'client', code: '*', from: 'client', most: 8500 },
-  { what: 'fetch', code: '*', from: 'fetch', most: 3700 },
-  { what: 'node', code: '*', from: 'node', most: 3700 },
+  { what: 'express', code: '*', from: 'express', most: 4500 },
+  { what: 'fastify', code: '*', from: 'fastify', most: 4500 },
+  { what: 'fetch', code: '*', from: 'fetch', most: 4500 },
+  { what: 'hono', code: '*', from: 'hono', most: 4600 },
+  { what: 'koa', code: '*', from: 'koa', most: 4500 },
+  { what: 'lambda', code: '*', from: 'lambda', most: 4600 },
+  { what: 'node', code: '*', from: 'node', most: 4500 },
   { what: 'testing', code: '*', from: 'testing', most: 1200 },
 ];
 

@@ -12,7 +12,10 @@ const config: ViteUserConfig = defineConfig({
       { find: /^headgate\/(batch|pool)$/, replacement: file('src/engine/$1.ts') },
       { find: /^headgate\/(diff|lint)$/, replacement: file('src/policy/$1.ts') },
       { find: /^headgate\/client$/, replacement: file('src/client/index.ts') },
-      { find: /^headgate\/(fetch|node)$/, replacement: file('src/adapters/$1.ts') },
+      {
+        find: /^headgate\/(express|fastify|fetch|hono|koa|lambda|node)$/,
+        replacement: file('src/adapters/$1.ts'),
+      },
     ],
   },
   test: {
