@@ -61,7 +61,7 @@ export async function headgate(app: FastifyInstance, options: FastifyOptions): P
       return false;
     }
     // Comes after the response has been sent, and also when the client goes away; `onResponse` does not.
-    if (admission.fence !== undefined) raw.once('close', () => admission.release());
+    if (admission.holdsPermits) raw.once('close', () => admission.release());
     if (options.countWhen !== undefined) {
       raw.once('finish', () => recount(engine, admission, options, request, reply));
     }

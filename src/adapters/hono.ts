@@ -68,7 +68,7 @@ export function headgate<P extends PolicyDocument, E extends Env = Env>(
       throw error;
     }
     if (options.countWhen !== undefined) recount(engine, admission, options, context, context.res);
-    const response = admission.fence === undefined ? context.res : held(context, admission);
+    const response = admission.holdsPermits ? held(context, admission) : context.res;
     replace(context, withFields(response, rateLimitHeaders(admission, engine.policy)));
   };
 }

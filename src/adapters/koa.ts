@@ -79,7 +79,7 @@ export function headgate<P extends PolicyDocument, Context extends KoaContext = 
       context.body = body;
       return undefined;
     }
-    if (admission.fence !== undefined) res.once('close', () => admission.release());
+    if (admission.holdsPermits) res.once('close', () => admission.release());
     if (options.countWhen !== undefined) {
       res.once('finish', () => recount(engine, admission, options, context, context));
     }

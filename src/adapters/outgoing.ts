@@ -41,7 +41,7 @@ export function limiting<
       response.end(body);
       return false;
     }
-    if (admission.fence !== undefined) response.once('close', () => admission.release());
+    if (admission.holdsPermits) response.once('close', () => admission.release());
     if (options.countWhen !== undefined) {
       response.once('finish', () => recount(engine, admission, options, request, response));
     }

@@ -9,7 +9,7 @@ import type { Admission } from '../concurrency/admission.ts';
 /** Gives the permits back when the body has been read, cancelled or has failed; at once if none is sent. */
 export function holding(response: Response, admission: Admission, method: string): Response {
   const { body } = response;
-  if (body === null || method === 'HEAD' || admission.fence === undefined) {
+  if (body === null || method === 'HEAD' || !admission.holdsPermits) {
     admission.release();
     return response;
   }

@@ -12,11 +12,13 @@ const policy: PolicyDocument = {
   limits: {
     reads: { algorithm: 'fixed-window', quota: 3, window: '1m', per: 'apiKey' },
     streams: { algorithm: 'concurrency', quota: 1, per: 'apiKey' },
+    tried: { algorithm: 'concurrency', quota: 9, per: 'apiKey', mode: 'shadow' },
   },
   groups: {
     read: { match: ['GET /hello', 'GET /broken', 'GET /401'], limits: ['reads'] },
     stream: { match: ['GET /stream', 'GET /broken-stream'], limits: ['streams'], queue: { size: 1 } },
     named: { limits: ['reads'] },
+    tried: { match: ['GET /tried', 'GET /broken-trial'], limits: ['tried'] },
   },
   unmatched: 'deny',
 };
@@ -305,6 +307,16 @@ export function describeAdapter(
         finish();
         expect(await text(next)).toBe('some more');
         await until(() => held() === 0);
+      },
+    );
+
+    it.each(['GET /tried', 'HEAD /tried', 'GET /broken-trial'])(
+      'should give the permits of shadow limits back after %s',
+      async (asked) => {
+        const [method = '', path = ''] = asked.split(' ');
+        await send(await serve(), method, path);
+        await until(() => engine.stats().permits.tried?.held === 0);
+        expect(engine.stats().shadows.tried).toMatchObject({ agreed: 1 });
       },
     );
 
