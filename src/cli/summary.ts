@@ -1,4 +1,5 @@
 import { whole } from './io.ts';
+import { share, table } from './layout.ts';
 import type { Outcome } from './replay.ts';
 
 /** The outcome of a simulation as one line of JSON. Its fields are documented and settled. */
@@ -44,19 +45,6 @@ export function textSummary(outcome: Outcome, unparsed: number): string {
     table([['limit', 'denied', ''], ...byLimit]),
   ];
   return parts.filter((part) => part !== '').join('\n');
-}
-
-/** Columns side by side: the first to the left, the others, which are numbers, to the right. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
-  );
-  return lines.map((line) => `${line.trimEnd()}\n`).join('');
-}
-
-function share(part: number, all: number): string {
-  return all === 0 ? '' : `${((100 * part) / all).toFixed(1)} %`;
 }
 
 function time(at: number): string {
