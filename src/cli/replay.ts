@@ -50,7 +50,7 @@ export function replay(
   let from: Millis | undefined;
   let to: Millis = 0;
 
-  for (const { line, at, descriptor } of requests.toSorted((a, b) => a.at - b.at)) {
+  for (const { line, at, descriptor } of inTimeOrder(requests)) {
     const decision = ask(engine, descriptor, at);
     if (typeof decision === 'string') {
       refused(line, decision);
@@ -79,8 +79,13 @@ export function replay(
   };
 }
 
+/** Requests as they came; those of the same instant in the order given. */
+export function inTimeOrder(requests: readonly LoggedRequest[]): LoggedRequest[] {
+  return requests.toSorted((a, b) => a.at - b.at);
+}
+
 /** The decision, or why the engine would not make one. */
-function ask(engine: Checker, descriptor: Descriptor, now: Millis): Decision | string {
+export function ask(engine: Checker, descriptor: Descriptor, now: Millis): Decision | string {
   try {
     return engine.check(descriptor, { now });
   } catch (error) {

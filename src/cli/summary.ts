@@ -13,10 +13,7 @@ export function jsonSummary(outcome: Outcome, unparsed: number): string {
     groups: Object.fromEntries(groups),
     limits: Object.fromEntries([...limits].map(([name, times]) => [name, { denied: times }])),
     keys,
-    span: {
-      from: span === undefined ? null : new Date(span.from).toISOString(),
-      to: span === undefined ? null : new Date(span.to).toISOString(),
-    },
+    span: jsonSpan(span),
   };
   return `${JSON.stringify(summary)}\n`;
 }
@@ -40,11 +37,21 @@ export function textSummary(outcome: Outcome, unparsed: number): string {
   const byLimit = [...limits].map(([name, times]) => [name, whole(times), share(times, requests)]);
   const parts = [
     table(totals),
-    span === undefined ? '' : `from ${time(span.from)} to ${time(span.to)}\n`,
+    textSpan(span),
     table([['group', 'allowed', 'denied', ''], ...byGroup]),
     table([['limit', 'denied', ''], ...byLimit]),
   ];
   return parts.filter((part) => part !== '').join('\n');
+}
+
+/** The span as JSON has it. */
+export function jsonSpan(span: Outcome['span']): { from: string | null; to: string | null } {
+  return span === undefined ? { from: null, to: null } : { from: time(span.from), to: time(span.to) };
+}
+
+/** The span as a line; nothing if there is none. */
+export function textSpan(span: Outcome['span']): string {
+  return span === undefined ? '' : `from ${time(span.from)} to ${time(span.to)}\n`;
 }
 
 function time(at: number): string {

@@ -20,15 +20,19 @@ beforeAll(async () => {
 afterAll(() => folder.remove());
 
 describe('main', () => {
-  it.each([[['--help']], [['-h']], [['check', '--help']], [['simulate', '-h']]])(
-    'should print help for %j, within 80 columns',
-    async (argv) => {
-      const { code, stdout, stderr } = await run(...argv);
-      expect([code, stderr]).toEqual([0, '']);
-      expect(stdout).toContain('Usage: headgate');
-      expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
-    },
-  );
+  it.each([
+    [['--help']],
+    [['-h']],
+    [['check', '--help']],
+    [['diff', '-h']],
+    [['explain', '--help']],
+    [['simulate', '-h']],
+  ])('should print help for %j, within 80 columns', async (argv) => {
+    const { code, stdout, stderr } = await run(...argv);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('Usage: headgate');
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
 
   it('should print its version', async () => {
     expect(await run('--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
@@ -37,7 +41,7 @@ describe('main', () => {
   it.each<[string[], string]>([
     [[], 'no command given'],
     [['simulat'], 'unknown command "simulat"; did you mean "simulate"?'],
-    [['constructor'], 'unknown command "constructor"; known: check, simulate'],
+    [['constructor'], 'unknown command "constructor"; known: check, diff, explain, simulate'],
     [['--halp'], 'unknown option "--halp"'],
     [['check'], 'POLICY is missing'],
     [['check', 'a', 'b'], 'unexpected argument "b"'],
