@@ -23,7 +23,7 @@ export interface Outcome {
   readonly denied: number;
   /** By group; every group of the policy, and `unmatched` if there was such a request. */
   readonly groups: ReadonlyMap<string, Tally>;
-  /** By limit, how many requests its own answer denied; every limit of the policy. */
+  /** By limit, how many requests its own answer denied; every limit of the policy. In the shadow, none are. */
   readonly limits: ReadonlyMap<string, number>;
   /** Distinct partition keys, counted per partition. */
   readonly keys: number;
@@ -63,8 +63,8 @@ export function replay(
     const answer = decision.allowed ? 'allowed' : 'denied';
     total[answer] += 1;
     group[answer] += 1;
-    for (const { name, key, allowed } of decision.limits) {
-      if (!allowed) limits.set(name, (limits.get(name) ?? 0) + 1);
+    for (const { name, key, allowed, mode } of decision.limits) {
+      if (!allowed && mode !== 'shadow') limits.set(name, (limits.get(name) ?? 0) + 1);
       if (key !== undefined) seen.get(name)?.add(key);
     }
   }

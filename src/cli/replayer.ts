@@ -4,6 +4,7 @@ import { whole } from './io.ts';
 import { ratesOnly } from './rates-only.ts';
 import type { Checker } from './replay.ts';
 import type { ReplaySettings } from './replay-options.ts';
+import type { Shadows } from './summary.ts';
 
 /** What is asked, and what is to be said about it afterwards. */
 export interface Replayer {
@@ -14,6 +15,8 @@ export interface Replayer {
   readonly left: readonly string[];
   /** Whether there were more keys than could be kept, so that some shared a budget. */
   hasShared(): boolean;
+  /** What the shadow limits would have changed, by name. */
+  shadows(): Shadows;
 }
 
 /** An engine for the rates of a policy. */
@@ -24,7 +27,7 @@ export function replayerFor(policy: PolicyDocument, maxKeys: number, requests: n
   const room = Math.max(1, Math.min(maxKeys, requests));
   const engine = createEngine(rates, { maxKeys: room, seed: 0 });
   const hasShared = (): boolean => Object.values(engine.stats().partitions).some(({ joined }) => joined > 0);
-  return { policy: rates, engine, left, hasShared };
+  return { policy: rates, engine, left, hasShared, shadows: () => engine.stats().shadows };
 }
 
 /** What the figures of a replay do not show. */

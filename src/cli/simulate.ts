@@ -41,7 +41,7 @@ export async function simulate(argv: readonly string[], io: Io): Promise<ExitCod
   const replayer = replayerFor(policy, settings.maxKeys, requests.length);
   const outcome = replay(requests, policy, replayer.engine, (line, reason) => unreadable.add(line, reason));
 
-  io.stdout((values.json ? jsonSummary : textSummary)(outcome, unreadable.count));
+  io.stdout((values.json ? jsonSummary : textSummary)(outcome, unreadable.count, replayer.shadows()));
   const notes = [...unreadable.report(logFile), ...replayNotes([replayer], settings)];
   if (outcome.requests === 0) notes.push(`headgate: ${logFile}: no request could be read`);
   for (const note of notes) io.stderr(`${oneLine(note)}\n`);

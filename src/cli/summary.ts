@@ -1,9 +1,13 @@
+import type { EngineStats } from '../engine/contract.ts';
 import { whole } from './io.ts';
 import { share, table } from './layout.ts';
 import type { Outcome } from './replay.ts';
 
+/** Shadow limits by name, candidates as `limit.candidate`, and what each would have changed. */
+export type Shadows = EngineStats['shadows'];
+
 /** The outcome of a simulation as one line of JSON. Its fields are documented and settled. */
-export function jsonSummary(outcome: Outcome, unparsed: number): string {
+export function jsonSummary(outcome: Outcome, unparsed: number, shadows: Shadows = {}): string {
   const { requests, allowed, denied, groups, limits, keys, span } = outcome;
   const summary = {
     requests,
@@ -12,6 +16,7 @@ export function jsonSummary(outcome: Outcome, unparsed: number): string {
     unparsed,
     groups: Object.fromEntries(groups),
     limits: Object.fromEntries([...limits].map(([name, times]) => [name, { denied: times }])),
+    ...(Object.keys(shadows).length === 0 ? {} : { shadows }),
     keys,
     span: jsonSpan(span),
   };
@@ -19,7 +24,7 @@ export function jsonSummary(outcome: Outcome, unparsed: number): string {
 }
 
 /** The same for people, at most 100 columns wide: names have at most 64 characters. */
-export function textSummary(outcome: Outcome, unparsed: number): string {
+export function textSummary(outcome: Outcome, unparsed: number, shadows: Shadows = {}): string {
   const { requests, allowed, denied, groups, limits, keys, span } = outcome;
   const totals = [
     ['requests', whole(requests), ''],
@@ -35,11 +40,16 @@ export function textSummary(outcome: Outcome, unparsed: number): string {
     share(tally.denied, tally.allowed + tally.denied),
   ]);
   const byLimit = [...limits].map(([name, times]) => [name, whole(times), share(times, requests)]);
+  const byShadow = Object.entries(shadows).map(([name, { agreed, wouldDeny, wouldAllow }]) => [
+    name,
+    ...[agreed, wouldDeny, wouldAllow].map(whole),
+  ]);
   const parts = [
     table(totals),
     textSpan(span),
     table([['group', 'allowed', 'denied', ''], ...byGroup]),
     table([['limit', 'denied', ''], ...byLimit]),
+    byShadow.length === 0 ? '' : table([['shadow', 'agrees', 'would deny', 'would allow'], ...byShadow]),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }

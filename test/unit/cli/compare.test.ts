@@ -99,13 +99,13 @@ describe('compare', () => {
   });
 
   it('should take no account of what limits say in the shadow', () => {
+    const tried = { ...MINUTE, quota: 0, per: 'ip', mode: 'shadow' } as const;
     const before = site({ a: { ...MINUTE, quota: 9 } });
-    const after = site({
-      a: { ...MINUTE, quota: 9, candidate: { quota: 0 } },
-      s: { ...MINUTE, quota: 0, mode: 'shadow' },
-    });
-    const { denied, limits, keys } = comparisonOf(logOf(get(), get()), before, after);
-    expect([denied.after, limits.get('s')?.after, [...limits.keys()], keys]).toEqual([0, 0, ['a', 's'], []]);
+    const after = site({ a: { ...MINUTE, quota: 1, candidate: { quota: 0 } }, s: tried });
+    const asked = [get({ ip: 'x' }), get({ ip: 'x' })];
+    const { denied, limits, keys } = comparisonOf(logOf(...asked), before, after);
+    expect([denied.after, limits.get('s')?.after, [...limits.keys()]]).toEqual([1, 0, ['a', 's']]);
+    expect(keys).toEqual([{ key: {}, newlyDenied: 1, newlyAllowed: 0 }]);
   });
 
   it('should leave costs out in units that a side does not count, and requests that a side refuses', () => {

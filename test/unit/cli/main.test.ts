@@ -196,6 +196,21 @@ describe('simulate', () => {
     expect(stderr).toContain('no request could be read');
   });
 
+  it('should say what limits in the shadow would have changed, and deny nothing for them', async () => {
+    const tried = structuredClone<Record<string, unknown>>(POLICY);
+    tried.limits = { reads: { ...POLICY.limits.reads, candidate: { quota: 1 } } };
+    const file = await folder.write('tried.json', tried);
+    const log = await folder.write('access.log', LOG);
+    const { stdout } = await run('simulate', file, log, ...BY_IP);
+    expect(JSON.parse(stdout)).toMatchObject({
+      allowed: 3,
+      limits: { reads: { denied: 1 } },
+      shadows: { 'reads.candidate': { agreed: 3, wouldDeny: 1, wouldAllow: 0 } },
+    });
+    const text = (await run('simulate', file, log, '--partition', 'ip=address')).stdout;
+    expect(text).toMatch(/^shadow +agrees +would deny +would allow\nreads\.candidate +3 +1 +0$/m);
+  });
+
   it('should say which limits a log cannot show', async () => {
     const mixed = structuredClone<Record<string, unknown>>(POLICY);
     mixed.limits = { ...POLICY.limits, calls: { algorithm: 'concurrency', quota: 1, per: 'ip' } };
