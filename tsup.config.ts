@@ -14,6 +14,7 @@ const entry = {
   lint: 'src/policy/lint.ts',
   fetch: 'src/adapters/fetch.ts',
   node: 'src/adapters/node.ts',
+  opentelemetry: 'src/adapters/opentelemetry.ts',
 };
 
 /**
