@@ -7,9 +7,10 @@
 
 import { type BatchObservableCallback, type Meter, metrics } from '@opentelemetry/api';
 import type { Engine } from '../engine/contract.ts';
+import type { DecisionEvent } from '../engine/events.ts';
 import { checkFields, PolicyError, show } from '../errors.ts';
-import type { Decision } from '../limiter/decision.ts';
-import { READINGS } from './readings.ts';
+import { READINGS, type Sources } from './readings.ts';
+import { Tally } from './tally.ts';
 
 /** Options of {@link instrument}. */
 export interface InstrumentOptions {
@@ -26,10 +27,10 @@ export interface InstrumentOptions {
 const WAIT_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600];
 
 /**
- * Counts decisions, waits and reloads as they happen, and reads everything else from `engine.stats()` when metrics are
- * collected.
+ * Counts decisions, waits and reloads from now on, and reads everything else from `engine.stats()` when metrics are
+ * collected. What was decided before is not told.
  *
- * @returns ends it; counts that were made stay
+ * @returns ends it
  * @throws PolicyError for an unknown option, a prefix or a meter that is none
  */
 export function instrument(
@@ -37,49 +38,42 @@ export function instrument(
   options: InstrumentOptions = {},
 ): () => void {
   const { meter, prefix } = checked(options);
-  const stops = [...count(engine, meter, prefix), observe(engine, meter, prefix)];
-  return () => {
-    for (const stop of stops.splice(0)) stop();
-  };
-}
-
-/** What is counted when it happens. */
-function count(engine: Pick<Engine, 'on'>, meter: Meter, prefix: string): (() => void)[] {
-  const counter = (name: string, description: string) =>
-    meter.createCounter(`${prefix}.${name}`, { description });
-  const decisions = counter('decisions', 'Decisions, by group, deciding limit, outcome and reason.');
-  const nearLimit = counter('near_limit', 'Charges that crossed the share of a limit that is worth telling.');
-  const reloads = counter('reloads', 'Policies put in force while running.');
+  const decisions = new Tally('group', 'limit', 'outcome', 'reason');
+  const nearLimit = new Tally('group', 'limit');
+  const reloads = meter.createCounter(`${prefix}.reloads`, {
+    description: 'Policies put in force while running.',
+  });
   const waits = meter.createHistogram(`${prefix}.wait.seconds`, {
     description: 'Time that admitted requests have waited in queues.',
     unit: 's',
     advice: { explicitBucketBoundaries: WAIT_BOUNDS },
   });
-  const onDecided = ({ decision }: { readonly decision: Decision }): void => {
-    const { group, limit, allowed, reason } = decision;
-    const outcome = allowed ? 'allowed' : 'denied';
-    decisions.add(1, { group, outcome, reason, ...(limit === undefined ? {} : { limit }) });
-  };
-  return [
+  const onDecided = ({ decision: { group, limit, allowed, reason } }: DecisionEvent): void =>
+    decisions.add(group, limit, allowed ? 'allowed' : 'denied', reason);
+  const stops = [
     engine.on('allowed', onDecided),
     engine.on('denied', onDecided),
+    engine.on('near-limit', ({ group, limit }) => nearLimit.add(group, limit)),
     engine.on('granted', ({ admission, waited }) => waits.record(waited / 1000, { group: admission.group })),
-    engine.on('near-limit', ({ group, limit }) => nearLimit.add(1, { group, limit })),
     engine.on('reloaded', () => reloads.add(1)),
+    observe(meter, prefix, () => ({ stats: engine.stats(), decisions, nearLimit })),
   ];
+  return () => {
+    for (const stop of stops.splice(0)) stop();
+  };
 }
 
-/** What is read when metrics are collected: all of it from one look at `stats()`. */
-function observe(engine: Pick<Engine, 'stats'>, meter: Meter, prefix: string): () => void {
+/** Has all readings taken from one look at the sources whenever metrics are collected. */
+function observe(meter: Meter, prefix: string, look: () => Sources): () => void {
   const observed = Object.entries(READINGS).map(([name, { kind, description, read }]) => ({
     instrument: meter[`createObservable${kind}`](`${prefix}.${name}`, { description }),
     read,
   }));
   const instruments = observed.map(({ instrument }) => instrument);
   const callback: BatchObservableCallback = (result) => {
-    const stats = engine.stats();
+    const sources = look();
     for (const { instrument, read } of observed)
-      for (const [value, labels] of read(stats)) result.observe(instrument, value, { ...labels });
+      for (const [value, labels] of read(sources)) result.observe(instrument, value, { ...labels });
   };
   meter.addBatchObservableCallback(callback, instruments);
   return () => meter.removeBatchObservableCallback(callback, instruments);

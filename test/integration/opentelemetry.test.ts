@@ -87,14 +87,20 @@ describe('a scrape', () => {
     await live();
     const samples = await target.samples();
     const decisions = samples.filter(({ name }) => name === 'headgate_decisions_total');
-    expect(decisions.map(({ labels, value }) => [...Object.values(labels), value].join(' ')).sort()).toEqual([
+    expect(
+      decisions
+        .map(({ labels, value }) =>
+          [labels.group, labels.outcome, labels.reason, labels.limit, value].join(' '),
+        )
+        .sort(),
+    ).toEqual([
       'call allowed ok calls 3',
       'call denied queue-full calls 1',
       'read allowed ok reads 7',
       'read denied blocked reads 1',
       // The fifth of the first key, and a newcomer who inherits its usage.
       'read denied quota reads 2',
-      'unmatched denied unmatched 1',
+      'unmatched denied unmatched  1',
     ]);
     const { allowed, denied } = engine.stats();
     expect(decisions.reduce((sum, { value }) => sum + value, 0)).toBe(allowed + denied);
@@ -166,17 +172,21 @@ describe('a scrape', () => {
     expect(samples.filter(({ name }) => name === 'inner_decisions_total')).toHaveLength(1);
   });
 
-  it('should stand still once it was stopped', async () => {
+  it('should tell nothing more once it was stopped, but what cannot change any more', async () => {
     const stop = instrument(engine, { meter: target.meter });
-    engine.check(read('a'));
-    await delivered();
+    await live();
     stop();
     stop();
     engine.check(read('a'));
     engine.reload(POLICY);
     await delivered();
     const samples = await target.samples();
-    expect(samples.map(({ name, value }) => [name, value])).toEqual([['headgate_decisions_total', 1]]);
+    const told = samples.filter(({ name }) => !name.endsWith('_bucket'));
+    expect(told.map(({ name, value }) => [name, value])).toEqual([
+      ['headgate_reloads_total', 1],
+      ['headgate_wait_seconds_count', 1],
+      ['headgate_wait_seconds_sum', 3],
+    ]);
   });
 });
 
