@@ -21,6 +21,7 @@ const entry = {
   koa: 'src/adapters/koa.ts',
   lambda: 'src/adapters/lambda.ts',
   node: 'src/adapters/node.ts',
+  opentelemetry: 'src/adapters/opentelemetry.ts',
 };
 
 /**

@@ -47,7 +47,7 @@ module.exports = {
       name: 'frameworks-for-their-types-only',
       comment: 'They are optional, and the one that calls an adapter is there already.',
       severity: 'error',
-      from: { path: '^src' },
+      from: { path: '^src', pathNot: '^src/adapters/opentelemetry[.]ts$' },
       to: { dependencyTypes: ['npm-peer'], dependencyTypesNot: ['type-only'] },
     },
   ],
