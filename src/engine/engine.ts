@@ -62,7 +62,7 @@ class PolicyEngine implements Engine {
   constructor(document: PolicyDocument, options: EngineOptions) {
     const { table, clock } = stateFrom(options);
     const { algorithms = {}, restore } = options;
-    const parsed = parsePolicy(document, algorithms);
+    const parsed = copyOfPolicy(parsePolicy(document, algorithms));
     this.#gate = new Gate(clock);
     this.#algorithms = algorithms;
     const restored =
@@ -90,7 +90,7 @@ class PolicyEngine implements Engine {
     if (decision.allowed) this.#allowed++;
     else this.#denied++;
     const { inquiry } = request.group?.entrance ?? this.#policy.unmatched;
-    if (inquiry.shadows.length > 0) inquiry.compareShadows();
+    if (inquiry.shadows.length > 0) inquiry.compareShadows(decision.allowed);
     this.#observer?.onDecided(decision, inquiry);
     return decision;
   }
@@ -177,6 +177,7 @@ class PolicyEngine implements Engine {
   stats(): EngineStats {
     const { permits, limits, partitions, shadows } = this.#policy;
     this.#gate.room.expire(this.#gate.now());
+    this.#gate.shadows.expire(this.#gate.now());
     const tables = [
       ...[...partitions.values()].map(({ name, table }) => [name, table.stats()]),
       ...[...shadows.values()].map(({ name, table }) => [`${name} (shadow)`, table.stats()]),
@@ -199,19 +200,20 @@ class PolicyEngine implements Engine {
 
   reload(document: PolicyDocument, options: ReloadOptions = {}): ReloadReport {
     const before = this.#policy;
-    const parsed = parsePolicy(document, this.#algorithms);
+    const parsed = copyOfPolicy(parsePolicy(document, this.#algorithms));
     const carry = carryBy(options, [before.document, parsed]);
     const now = this.#gate.now();
     this.#gate.room.expire(now);
     const earlier = { policy: before, carry, now };
     const policy = compilePolicy(parsed, this.#algorithms, this.#tables, this, earlier);
+    const diff = diffPolicies(before.document, parsed);
+    const report = { ...diff, usage: policy.usage, text: tellDiff(diff, policy.usage) };
+    // From here on nothing can fail.
     policy.takeOver();
     this.#policy = policy;
     this.#listen();
-    this.#gate.reseat();
-    const diff = diffPolicies(before.document, parsed);
-    const report = { ...diff, usage: policy.usage, text: tellDiff(diff, policy.usage) };
     if (this.#events?.has('reloaded')) this.#events.emit('reloaded', { report });
+    this.#gate.reseat();
     return report;
   }
 
@@ -270,6 +272,7 @@ class PolicyEngine implements Engine {
     const now = this.#now(options);
     if (group?.permits !== undefined) this.#gate.room.expire(this.#gate.now());
     if (group !== undefined) fillQuestions(this.#policy, group, descriptor, request, sources);
+    if (group !== undefined && group.shadows.members.length > 0) this.#gate.shadows.expire(this.#gate.now());
     const { inquiry, denied } = group?.entrance ?? this.#policy.unmatched;
     const isAgreed = inquiry.decide(now, mode);
     return new Answer(inquiry, isAgreed && denied === undefined, denied);
@@ -311,6 +314,11 @@ interface Located {
   readonly key: string;
   /** Where shadow limits of the same partition keep theirs. */
   readonly shadow: CompiledPartition['table'] | undefined;
+}
+
+/** What the caller does to the document later does not change the policy, nor what a reload compares. */
+function copyOfPolicy(document: PolicyDocument): PolicyDocument {
+  return JSON.parse(JSON.stringify(document));
 }
 
 /** What waits must not change because the caller uses the object again. */

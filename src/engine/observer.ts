@@ -48,7 +48,8 @@ export class EngineObserver implements Observer {
       const share = slot.nearLimit ?? DEFAULT_SHARE;
       const of = terms.burst ?? terms.quota;
       const used = question.used(at);
-      const hasCrossed = used >= share * of && used - cost < share * of;
+      // Divided rather than multiplied: 0.55 * 100 is more than 55.
+      const hasCrossed = used / of >= share && (used - cost) / of < share;
       if (key === undefined || !hasCrossed) continue;
       this.#events.emit('near-limit', { limit: slot.name, group, key, at, used, of, share });
     }

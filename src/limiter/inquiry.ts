@@ -70,14 +70,20 @@ export class Inquiry {
     return isAgreed;
   }
 
-  /** Counts what would have come of it with each shadow enforced. */
-  compareShadows(): void {
+  /**
+   * Counts what would have come of it with each shadow enforced.
+   *
+   * @param isAllowed - what came of it; if all limits agree and it was denied, others waited
+   */
+  compareShadows(isAllowed: boolean): void {
+    const mustWait = this.isAgreed && !isAllowed;
     for (const { slot, reason } of this.shadows) {
       const would =
+        !mustWait &&
         reason === 'ok' &&
-        this.questions.every((other) => other.reason === 'ok' || other.slot.name === slot.rival);
+        this.questions.every((other) => other.reason === 'ok' || isReplaced(other, slot.rival));
       const { agreement } = slot;
-      if (agreement !== undefined) agreement[verdictOf(this.isAgreed, would)]++;
+      if (agreement !== undefined) agreement[verdictOf(isAllowed, would)]++;
     }
   }
 
@@ -136,9 +142,14 @@ export class Inquiry {
   }
 }
 
-function verdictOf(isAgreed: boolean, would: boolean): keyof Agreement {
-  if (would === isAgreed) return 'agreed';
-  return isAgreed ? 'wouldDeny' : 'wouldAllow';
+/** Whether the refusal is one that a candidate would give in its place. A block is on the key, whatever the limit. */
+function isReplaced({ slot, reason }: Question, rival: string | undefined): boolean {
+  return slot.name === rival && reason !== 'blocked';
+}
+
+function verdictOf(isAllowed: boolean, would: boolean): keyof Agreement {
+  if (would === isAllowed) return 'agreed';
+  return isAllowed ? 'wouldDeny' : 'wouldAllow';
 }
 
 function rowsOf(questions: readonly Question[]): Row[] {
