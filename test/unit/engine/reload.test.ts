@@ -296,6 +296,34 @@ describe('those who hold and wait', () => {
     expect(clock.nextWake).toBeUndefined();
   });
 
+  it('should all be answered when somebody reloads on hearing that a lease was lost, while others are served', async () => {
+    engine.reload(having({ calls: { ...calls, lease: '1s' } }));
+    const [first, second] = [engine.tryAcquire(call), engine.tryAcquire(call)];
+    for (const { signal } of [first, second])
+      signal.addEventListener('abort', () =>
+        engine.reload(having({ calls: { ...calls, quota: 1, lease: '1s' } })),
+      );
+    const waiting = [1, 2, 3].map(() => watch(engine.acquire(call)));
+    const granted = (): boolean[] =>
+      waiting.map(({ outcome }) => outcome.state === 'fulfilled' && outcome.value.allowed);
+    clock.advance(1000);
+    await settled();
+    expect(granted()).toEqual([true, false, false]);
+    clock.advance(1000);
+    await settled();
+    expect(granted()).toEqual([true, true, false]);
+    clock.advance(1000);
+    await settled();
+    expect(granted()).toEqual([true, true, true]);
+    clock.advance(1000);
+    expect(engine.stats()).toMatchObject({
+      waiting: 0,
+      leases: { granted: 5, expired: 5 },
+      permits: { calls: { held: 0 } },
+    });
+    expect(clock.nextWake).toBeUndefined();
+  });
+
   it('should leave at once when aborted after a reload, and leave no listener', async () => {
     for (const _ of [1, 2]) engine.tryAcquire(call);
     const controller = new AbortController();
