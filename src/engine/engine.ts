@@ -86,6 +86,8 @@ class PolicyEngine implements Engine {
     if (request.group !== undefined) checkRatesOnly(request.group);
     // Whoever only checks does not pass those who wait for the same rate either.
     if (this.#gate.room.waiting > 0) return this.tryAcquire(descriptor, options);
+    if (request.group !== undefined && request.group.shadows.members.length > 0)
+      this.#gate.shadows.expire(this.#gate.now());
     const decision = this.#decide(descriptor, request, options, 'charge');
     if (decision.allowed) this.#allowed++;
     else this.#denied++;
@@ -115,10 +117,12 @@ class PolicyEngine implements Engine {
   }
 
   peek(descriptor: LooseDescriptor, options?: EngineCheckOptions): Decision {
+    this.#expire();
     return this.#decide(descriptor, readRequest(this.#policy, descriptor), options, 'peek');
   }
 
   explain(descriptor: LooseDescriptor, options?: EngineCheckOptions): Explanation {
+    this.#expire();
     const request = readRequest(this.#policy, descriptor);
     const sources: Sources = new Map();
     const decision = this.#decide(descriptor, request, options, 'peek', sources);
@@ -199,11 +203,12 @@ class PolicyEngine implements Engine {
   }
 
   reload(document: PolicyDocument, options: ReloadOptions = {}): ReloadReport {
-    const before = this.#policy;
     const parsed = copyOfPolicy(parsePolicy(document, this.#algorithms));
-    const carry = carryBy(options, [before.document, parsed]);
     const now = this.#gate.now();
+    // Whoever hears that a lease was lost may reload as well: that comes first.
     this.#gate.room.expire(now);
+    const before = this.#policy;
+    const carry = carryBy(options, [before.document, parsed]);
     const earlier = { policy: before, carry, now };
     const policy = compilePolicy(parsed, this.#algorithms, this.#tables, this, earlier);
     const diff = diffPolicies(before.document, parsed);
@@ -261,6 +266,15 @@ class PolicyEngine implements Engine {
     return group.entrance;
   }
 
+  /** Takes back what is held too long, before the policy is read: whoever hears of it may put another in force. */
+  #expire(): void {
+    const { room, shadows } = this.#gate;
+    if (Math.min(room.leases.nextExpiry, shadows.nextExpiry) === Number.POSITIVE_INFINITY) return;
+    const now = this.#gate.now();
+    room.expire(now);
+    shadows.expire(now);
+  }
+
   #decide(
     descriptor: LooseDescriptor,
     request: Request,
@@ -270,9 +284,7 @@ class PolicyEngine implements Engine {
   ): Decision {
     const { group } = request;
     const now = this.#now(options);
-    if (group?.permits !== undefined) this.#gate.room.expire(this.#gate.now());
     if (group !== undefined) fillQuestions(this.#policy, group, descriptor, request, sources);
-    if (group !== undefined && group.shadows.members.length > 0) this.#gate.shadows.expire(this.#gate.now());
     const { inquiry, denied } = group?.entrance ?? this.#policy.unmatched;
     const isAgreed = inquiry.decide(now, mode);
     return new Answer(inquiry, isAgreed && denied === undefined, denied);

@@ -324,6 +324,35 @@ describe('those who hold and wait', () => {
     expect(clock.nextWake).toBeUndefined();
   });
 
+  it.each<[string, (engine: Engine) => unknown]>([
+    ['a reload', (engine) => engine.reload({ ...POLICY, limits: { calls, reads, writes } as Limits })],
+    ['a look', (engine) => engine.peek(write)],
+    ['an explanation', (engine) => engine.explain(write)],
+  ])(
+    'should not mix up what was used when somebody reloads on hearing of a lost lease: %s',
+    (_title, look) => {
+      let now = START;
+      engine = createEngine(having({ calls: { ...calls, lease: '1s' } }), { clock: { now: () => now } });
+      engine.check({ ...write, cost: 2 });
+      engine.check({ ...read, cost: 5 });
+      const left = (): unknown =>
+        Object.fromEntries(engine.peek(write).limits.map(({ name, remaining }) => [name, remaining]));
+      expect(left()).toEqual({ writes: 4, reads: 3 });
+      engine.tryAcquire(call).signal.addEventListener('abort', () => {
+        engine.reload({ ...POLICY, limits: { writes, reads, calls } as Limits });
+      });
+      now += 1000;
+      const seen = look(engine) as { limits?: { name: string; remaining: number }[] };
+      if (Array.isArray(seen.limits))
+        expect(seen.limits.map(({ name, remaining }) => [name, remaining])).toEqual([
+          ['writes', 4],
+          ['reads', 3],
+        ]);
+      expect(left()).toEqual({ writes: 4, reads: 3 });
+      engine.dispose();
+    },
+  );
+
   it('should leave at once when aborted after a reload, and leave no listener', async () => {
     for (const _ of [1, 2]) engine.tryAcquire(call);
     const controller = new AbortController();
