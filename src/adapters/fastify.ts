@@ -55,7 +55,7 @@ export async function headgate(app: FastifyInstance, options: FastifyOptions): P
     }
     if (admission === undefined) return true;
     if (!admission.allowed) {
-      const { status, headers, body } = denialResponse(admission, engine.policy);
+      const { status, headers, body } = denialResponse(admission, engine.policyOf(admission));
       setFields(reply.code(status), headers);
       reply.send(body);
       return false;
@@ -65,7 +65,7 @@ export async function headgate(app: FastifyInstance, options: FastifyOptions): P
     if (options.countWhen !== undefined) {
       raw.once('finish', () => recount(engine, admission, options, request, reply));
     }
-    setFields(reply, rateLimitHeaders(admission, engine.policy));
+    setFields(reply, rateLimitHeaders(admission, engine.policyOf(admission)));
     return true;
   };
   app.addHook(hook as 'onRequest', (request, reply, next) => {

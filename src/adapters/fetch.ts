@@ -54,13 +54,16 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
     const admission = isPromise(asked) ? await asked : asked;
     if (admission === undefined) return handler(request, ...rest);
     if (!admission.allowed) {
-      const { status, headers, body } = denialResponse(admission, engine.policy);
+      const { status, headers, body } = denialResponse(admission, engine.policyOf(admission));
       return new Response(method === 'HEAD' ? null : body, { status, headers });
     }
     try {
       const response = await handler(request, ...rest);
       if (own.countWhen !== undefined) recount(engine, admission, own, args, response);
-      return withFields(holding(response, admission, method), rateLimitHeaders(admission, engine.policy));
+      return withFields(
+        holding(response, admission, method),
+        rateLimitHeaders(admission, engine.policyOf(admission)),
+      );
     } catch (error) {
       admission.release();
       throw error;

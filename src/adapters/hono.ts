@@ -55,7 +55,7 @@ export function headgate<P extends PolicyDocument, E extends Env = Env>(
     }
     if (admission === undefined) return next();
     if (!admission.allowed) {
-      const { status, headers, body } = denialResponse(admission, engine.policy);
+      const { status, headers, body } = denialResponse(admission, engine.policyOf(admission));
       for (const name in headers) {
         context.header(name, headers[name], isAppended(name) ? APPEND : undefined);
       }
@@ -69,7 +69,7 @@ export function headgate<P extends PolicyDocument, E extends Env = Env>(
     }
     if (options.countWhen !== undefined) recount(engine, admission, options, context, context.res);
     const response = admission.holdsPermits ? held(context, admission) : context.res;
-    replace(context, withFields(response, rateLimitHeaders(admission, engine.policy)));
+    replace(context, withFields(response, rateLimitHeaders(admission, engine.policyOf(admission))));
   };
 }
 

@@ -73,7 +73,7 @@ export function headgate<P extends PolicyDocument, Context extends KoaContext = 
     if (isClosed(res)) return admission?.release();
     if (admission === undefined) return next();
     if (!admission.allowed) {
-      const { status, headers, body } = denialResponse(admission, engine.policy);
+      const { status, headers, body } = denialResponse(admission, engine.policyOf(admission));
       setFields(res, headers);
       context.status = status;
       context.body = body;
@@ -83,7 +83,7 @@ export function headgate<P extends PolicyDocument, Context extends KoaContext = 
     if (options.countWhen !== undefined) {
       res.once('finish', () => recount(engine, admission, options, context, context));
     }
-    setFields(res, rateLimitHeaders(admission, engine.policy));
+    setFields(res, rateLimitHeaders(admission, engine.policyOf(admission)));
     return next().catch((error: unknown) => keepFields(context, error));
   };
 }

@@ -57,7 +57,7 @@ export function headgate<P extends PolicyDocument, Event extends LambdaEvent, Co
     const admission = isPromise(asked) ? await asked : asked;
     if (admission === undefined) return handler(event, context);
     if (!admission.allowed) {
-      const { status, headers, body } = denialResponse(admission, engine.policy);
+      const { status, headers, body } = denialResponse(admission, engine.policyOf(admission));
       return withFields(event, { statusCode: status, body: method === 'HEAD' ? '' : body }, headers);
     }
     try {
@@ -65,7 +65,7 @@ export function headgate<P extends PolicyDocument, Event extends LambdaEvent, Co
       const response = isResponse(result) ? result : inferred(event, result);
       if (response === undefined) return result;
       recount(engine, admission, own, args, response);
-      return withFields(event, response, rateLimitHeaders(admission, engine.policy));
+      return withFields(event, response, rateLimitHeaders(admission, engine.policyOf(admission)));
     } finally {
       admission.release();
     }

@@ -35,7 +35,7 @@ export function limiting<
     }
     if (admission === undefined) return true;
     if (!admission.allowed) {
-      const { status, headers, body } = denialResponse(admission, engine.policy);
+      const { status, headers, body } = denialResponse(admission, engine.policyOf(admission));
       setFields(response, headers);
       response.statusCode = status;
       response.end(body);
@@ -45,7 +45,7 @@ export function limiting<
     if (options.countWhen !== undefined) {
       response.once('finish', () => recount(engine, admission, options, request, response));
     }
-    setFields(response, rateLimitHeaders(admission, engine.policy));
+    setFields(response, rateLimitHeaders(admission, engine.policyOf(admission)));
     return true;
   };
   return (request, response, next) => {

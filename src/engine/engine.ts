@@ -62,7 +62,7 @@ class PolicyEngine implements Engine {
   constructor(document: PolicyDocument, options: EngineOptions) {
     const { table, clock } = stateFrom(options);
     const { algorithms = {}, restore } = options;
-    const parsed = parsePolicy(document, algorithms);
+    const parsed = copyOfPolicy(parsePolicy(document, algorithms));
     this.#gate = new Gate(clock);
     this.#algorithms = algorithms;
     const restored =
@@ -77,6 +77,10 @@ class PolicyEngine implements Engine {
     return this.#policy.document;
   }
 
+  policyOf(decision: Decision): PolicyDocument {
+    return Answer.of(decision, this).document as PolicyDocument;
+  }
+
   get clock(): Clock {
     return this.#gate.clock;
   }
@@ -86,11 +90,13 @@ class PolicyEngine implements Engine {
     if (request.group !== undefined) checkRatesOnly(request.group);
     // Whoever only checks does not pass those who wait for the same rate either.
     if (this.#gate.room.waiting > 0) return this.tryAcquire(descriptor, options);
+    if (request.group !== undefined && request.group.shadows.members.length > 0)
+      this.#gate.shadows.expire(this.#gate.now());
     const decision = this.#decide(descriptor, request, options, 'charge');
     if (decision.allowed) this.#allowed++;
     else this.#denied++;
     const { inquiry } = request.group?.entrance ?? this.#policy.unmatched;
-    if (inquiry.shadows.length > 0) inquiry.compareShadows();
+    if (inquiry.shadows.length > 0) inquiry.compareShadows(decision.allowed);
     this.#observer?.onDecided(decision, inquiry);
     return decision;
   }
@@ -115,10 +121,12 @@ class PolicyEngine implements Engine {
   }
 
   peek(descriptor: LooseDescriptor, options?: EngineCheckOptions): Decision {
+    this.#expire();
     return this.#decide(descriptor, readRequest(this.#policy, descriptor), options, 'peek');
   }
 
   explain(descriptor: LooseDescriptor, options?: EngineCheckOptions): Explanation {
+    this.#expire();
     const request = readRequest(this.#policy, descriptor);
     const sources: Sources = new Map();
     const decision = this.#decide(descriptor, request, options, 'peek', sources);
@@ -177,6 +185,7 @@ class PolicyEngine implements Engine {
   stats(): EngineStats {
     const { permits, limits, partitions, shadows } = this.#policy;
     this.#gate.room.expire(this.#gate.now());
+    this.#gate.shadows.expire(this.#gate.now());
     const tables = [
       ...[...partitions.values()].map(({ name, table }) => [name, table.stats()]),
       ...[...shadows.values()].map(({ name, table }) => [`${name} (shadow)`, table.stats()]),
@@ -198,20 +207,22 @@ class PolicyEngine implements Engine {
   }
 
   reload(document: PolicyDocument, options: ReloadOptions = {}): ReloadReport {
-    const before = this.#policy;
-    const parsed = parsePolicy(document, this.#algorithms);
-    const carry = carryBy(options, [before.document, parsed]);
+    const parsed = copyOfPolicy(parsePolicy(document, this.#algorithms));
     const now = this.#gate.now();
+    // Whoever hears that a lease was lost may reload as well: that comes first.
     this.#gate.room.expire(now);
+    const before = this.#policy;
+    const carry = carryBy(options, [before.document, parsed]);
     const earlier = { policy: before, carry, now };
     const policy = compilePolicy(parsed, this.#algorithms, this.#tables, this, earlier);
+    const diff = diffPolicies(before.document, parsed);
+    const report = { ...diff, usage: policy.usage, text: tellDiff(diff, policy.usage) };
+    // From here on nothing can fail.
     policy.takeOver();
     this.#policy = policy;
     this.#listen();
-    this.#gate.reseat();
-    const diff = diffPolicies(before.document, parsed);
-    const report = { ...diff, usage: policy.usage, text: tellDiff(diff, policy.usage) };
     if (this.#events?.has('reloaded')) this.#events.emit('reloaded', { report });
+    this.#gate.reseat();
     return report;
   }
 
@@ -259,6 +270,15 @@ class PolicyEngine implements Engine {
     return group.entrance;
   }
 
+  /** Takes back what is held too long, before the policy is read: whoever hears of it may put another in force. */
+  #expire(): void {
+    const { room, shadows } = this.#gate;
+    if (Math.min(room.leases.nextExpiry, shadows.nextExpiry) === Number.POSITIVE_INFINITY) return;
+    const now = this.#gate.now();
+    room.expire(now);
+    shadows.expire(now);
+  }
+
   #decide(
     descriptor: LooseDescriptor,
     request: Request,
@@ -268,7 +288,6 @@ class PolicyEngine implements Engine {
   ): Decision {
     const { group } = request;
     const now = this.#now(options);
-    if (group?.permits !== undefined) this.#gate.room.expire(this.#gate.now());
     if (group !== undefined) fillQuestions(this.#policy, group, descriptor, request, sources);
     const { inquiry, denied } = group?.entrance ?? this.#policy.unmatched;
     const isAgreed = inquiry.decide(now, mode);
@@ -311,6 +330,11 @@ interface Located {
   readonly key: string;
   /** Where shadow limits of the same partition keep theirs. */
   readonly shadow: CompiledPartition['table'] | undefined;
+}
+
+/** What the caller does to the document later does not change the policy, nor what a reload compares. */
+function copyOfPolicy(document: PolicyDocument): PolicyDocument {
+  return JSON.parse(JSON.stringify(document));
 }
 
 /** What waits must not change because the caller uses the object again. */

@@ -310,6 +310,16 @@ export function describeAdapter(
       },
     );
 
+    it('should tell the fields of the policy that decided, though another is in force since', async () => {
+      const other: PolicyDocument = { ...policy, headers: ['draft-11'] };
+      engine.on('allowed', () => engine.reload(other));
+      const { headers } = await fields(await serve(), 'GET', '/hello');
+      expect(headers).toMatchObject({ 'x-ratelimit-limit': '3' });
+      expect((await fields(host?.port ?? 0, 'GET', '/hello')).headers).toMatchObject({
+        'ratelimit-policy': expect.stringContaining('reads'),
+      });
+    });
+
     it.each(['GET /tried', 'HEAD /tried', 'GET /broken-trial'])(
       'should give the permits of shadow limits back after %s',
       async (asked) => {

@@ -199,7 +199,7 @@ describe('a reload', () => {
     expect(() => engine.reload(POLICY, { carry: { raeds: 'keep' } as object })).toThrow(
       /did you mean "reads"/,
     );
-    expect(engine.policy).toBe(POLICY);
+    expect(engine.policy).toEqual(POLICY);
     expect(left(read)).toEqual({ reads: 6, drips: 6 });
   });
 
