@@ -13,6 +13,7 @@ const entry = {
   pool: 'src/engine/pool.ts',
   diff: 'src/policy/diff.ts',
   lint: 'src/policy/lint.ts',
+  'durable-object': 'src/adapters/durable-object.ts',
   fetch: 'src/adapters/fetch.ts',
   node: 'src/adapters/node.ts',
 };

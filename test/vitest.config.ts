@@ -11,7 +11,7 @@ const config: ViteUserConfig = defineConfig({
       { find: /^headgate\/testing$/, replacement: file('src/testing.ts') },
       { find: /^headgate\/(batch|pool)$/, replacement: file('src/engine/$1.ts') },
       { find: /^headgate\/(diff|lint)$/, replacement: file('src/policy/$1.ts') },
-      { find: /^headgate\/(fetch|node)$/, replacement: file('src/adapters/$1.ts') },
+      { find: /^headgate\/(durable-object|fetch|node)$/, replacement: file('src/adapters/$1.ts') },
     ],
   },
   test: {
