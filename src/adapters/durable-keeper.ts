@@ -2,6 +2,7 @@ import type { Admission } from '../concurrency/admission.ts';
 import type { Engine } from '../engine/contract.ts';
 import { createEngine } from '../engine/engine.ts';
 import { PolicyError, show } from '../errors.ts';
+import type { Decision } from '../limiter/decision.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { type Millis, parseDuration, wakeByTimer } from '../time.ts';
 import type { DurableAdmission, DurableOptions } from './durable-contract.ts';
@@ -40,6 +41,16 @@ function atMost(value: number, most: number, path: string): number {
   throw new PolicyError([{ code: 'bad-option', path, value, message }]);
 }
 
+/** A decision as RPC carries it, which takes no instances of classes. */
+export function plain(decision: Decision): Decision {
+  return { ...decision, limits: decision.limits.map((limit) => ({ ...limit })) };
+}
+
+/** Whether a decision took something from some limit. */
+export function isCharged({ allowed, limit }: Decision): boolean {
+  return allowed && limit !== undefined;
+}
+
 /** An object's engine, its leases by fence, and what is in storage of it. */
 export class DurableKeeper<P extends PolicyDocument> {
   readonly engine: Engine<P>;
@@ -73,8 +84,8 @@ export class DurableKeeper<P extends PolicyDocument> {
   admit(admission: Admission): DurableAdmission {
     const fence = admission.fence === undefined ? undefined : this.#fences + admission.fence;
     if (fence !== undefined) this.held.set(fence, admission);
-    if (admission.allowed) this.changed(fence);
-    return { ...admission, limits: admission.limits, fence, expiresAt: admission.expiresAt };
+    if (isCharged(admission)) this.changed(fence);
+    return { ...plain(admission), fence, expiresAt: admission.expiresAt };
   }
 
   /** Saves now or soon. The answer to a request that saved waits at the object's output gate until it is written. */

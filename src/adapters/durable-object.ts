@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { Decision } from '../limiter/decision.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { DurableEngine, DurableOptions, DurableState } from './durable-contract.ts';
-import { DurableKeeper, planKeeper } from './durable-keeper.ts';
+import { DurableKeeper, isCharged, plain, planKeeper } from './durable-keeper.ts';
 
 export type { DurableAdmission, DurableEngine, DurableOptions, DurableState } from './durable-contract.ts';
 export type { DurableStorage } from './durable-storage.ts';
@@ -56,7 +55,7 @@ export function durableEngine<
 
     check(...[descriptor]: Asked<'check'>): Told<'check'> {
       const decision = this.#keeper.engine.check(descriptor);
-      if (decision.allowed) this.#keeper.changed();
+      if (isCharged(decision)) this.#keeper.changed();
       return plain(decision);
     }
 
@@ -123,9 +122,4 @@ export function durableEngine<
     state: State,
     env: Env,
   ) => Instance & DurableEngine<P>;
-}
-
-/** A decision as RPC can carry it: nothing but its data. */
-function plain(decision: Decision): Decision {
-  return { ...decision, limits: decision.limits };
 }

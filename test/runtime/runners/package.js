@@ -1,0 +1,107 @@
+/** What is in the package, and what of it a bundle takes. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { build } from 'esbuild';
+import { same } from '../expect.js';
+import { inOrder } from './process.js';
+
+const ENTRIES = ['batch', 'diff', 'durable-object', 'fetch', 'index', 'lint', 'node', 'pool', 'testing'];
+const PARTS = [
+  'engine',
+  'fixed-window',
+  'http',
+  'limiter',
+  'policy',
+  'semaphore',
+  'sliding-window',
+  'token-bucket',
+];
+
+/** All of it; names that the build makes up, `*` in their stead. */
+const CONTENT = [
+  ...['LICENSE', 'README.md', 'package.json', 'dist/cli.js', 'dist/licences.txt', 'dist/policy.schema.json'],
+  ...ENTRIES.flatMap((name) => ['js', 'cjs', 'd.ts', 'd.cts'].map((kind) => `dist/${name}.${kind}`)),
+  ...ENTRIES.map((name) => `dist/module/${name}.js`),
+  ...PARTS.map((name) => `dist/module/parts/${name}.js`),
+  ...['dist/*.d.ts', 'dist/*.d.cts', 'dist/module/chunk-*.js'],
+].sort();
+
+/** `contract-u5BCG_3g.d.cts` and its like. */
+const shapeOf = (file) =>
+  file
+    .replace(/\/chunk-[A-Z0-9]{8}[.]js$/, '/chunk-*.js')
+    .replace(/\/[a-z-]+-[\w-]{8}([.]d[.]c?ts)$/, '/*$1');
+
+/** The files of a bundle of `code`, without the bytes that were dropped; and the bundle. */
+async function bundle(folder, code) {
+  const { metafile, outputFiles } = await build({
+    stdin: { contents: code, resolveDir: folder },
+    absWorkingDir: folder,
+    bundle: true,
+    metafile: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    platform: 'neutral',
+  });
+  const [{ inputs }] = Object.values(metafile.outputs);
+  const files = Object.keys(inputs).filter((file) => inputs[file].bytesInOutput > 0);
+  return { files, text: outputFiles[0].text };
+}
+
+export function runPackage({ folder, tarball }) {
+  const packageOf = (path) => JSON.parse(readFileSync(`${folder}/node_modules/${path}/package.json`, 'utf8'));
+  const manifest = packageOf('headgate');
+  return inOrder({
+    'the tarball holds what it should, and nothing else': () => {
+      const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
+      const shapes = files.map((file) => shapeOf(file.replace('package/', '')));
+      same([...new Set(shapes)].sort(), CONTENT);
+    },
+    'every file that the exports name is there': () => {
+      const targets = (entry) =>
+        typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(targets);
+      const missing = targets(Object.values(manifest.exports)).filter(
+        (file) => !existsSync(`${folder}/node_modules/headgate/${file}`),
+      );
+      same(missing, []);
+    },
+    'nothing is run on installation, by it or by what it needs': () => {
+      const names = readdirSync(`${folder}/node_modules`).filter((name) => !name.startsWith('.'));
+      same(names.sort(), ['headgate', ...Object.keys(manifest.dependencies)].sort());
+      for (const name of names) {
+        const { scripts = {} } = packageOf(name);
+        const hooks = ['preinstall', 'install', 'postinstall', 'prepare'].filter((hook) => hook in scripts);
+        // npm runs `prepare` of folders and repositories, never of a tarball.
+        same(
+          hooks.filter((hook) => hook !== 'prepare'),
+          [],
+          name,
+        );
+      }
+    },
+    'one algorithm brings no policy, no engine and no permits': async () => {
+      const { files, text } = await bundle(
+        folder,
+        `import { createLimiter, tokenBucket } from 'headgate'; console.log(createLimiter(tokenBucket({ quota: 1, window: 1 })));`,
+      );
+      const foreign = files.filter((file) =>
+        /valibot|eventemitter3|(policy|engine|semaphore|http|window)[.]js$/.test(file),
+      );
+      same(foreign, []);
+      same(
+        ['defaultTier', 'unmatched', 'did you mean', 'lease', 'fixed-window', 'X-RateLimit'].filter((word) =>
+          text.includes(word),
+        ),
+        [],
+      );
+    },
+    'what is imported and not used is dropped, all of it': async () => {
+      const entries = ENTRIES.filter((name) => name !== 'node').map((name) =>
+        name === 'index' ? '' : `/${name}`,
+      );
+      const { text } = await bundle(folder, entries.map((name) => `import 'headgate${name}';`).join('\n'));
+      same(text, '');
+    },
+  });
+}
