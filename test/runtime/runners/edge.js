@@ -10,8 +10,10 @@ export async function runEdge(folder) {
     write: false,
     format: 'iife',
     target: 'es2022',
-    // Without conditions of one's own esbuild takes `module`: this tries the files for bundlers.
     platform: 'neutral',
+    // This tries the files for bundlers.
+    conditions: ['module', 'edge-light'],
+    mainFields: ['module', 'main'],
   });
   const runtime = new EdgeRuntime({ initialCode: outputFiles[0].text });
   const response = await runtime.dispatchFetch('https://edge.example/');
