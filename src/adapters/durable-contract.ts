@@ -35,17 +35,24 @@ export interface DurableAdmission extends Decision {
   readonly expiresAt: Admission['expiresAt'];
 }
 
-/** What a Durable Object made by {@link durableEngine} answers over RPC, with the same descriptors as an {@link Engine}. */
+/** What a Durable Object made by {@link durableEngine} answers over RPC, with the same descriptors as an engine. */
 export interface DurableEngine<P extends PolicyDocument = PolicyDocument> {
-  /** See {@link Engine.check}. */
+  /**
+   * Asks every limit and, if all agree, charges them all.
+   *
+   * @throws DescriptorError or CostError naming the field that is wrong; all methods that take a descriptor do
+   */
   check(descriptor: Descriptor<P>): Decision;
-  /** See {@link Engine.peek}. */
+  /** What would be answered now; takes nothing. */
   peek(descriptor: Descriptor<P>): Decision;
-  /** See {@link Engine.explain}. */
+  /** The whole story of what `check` would answer. */
   explain(descriptor: Descriptor<P>): Explanation;
-  /** See {@link Engine.tryAcquire}. */
+  /** Charges rates and holds permits, all of them or none; never waits. */
   tryAcquire(descriptor: Descriptor<P>): DurableAdmission;
-  /** See {@link Engine.acquire}. Whoever waits when the object is restarted gets the error of his RPC. */
+  /**
+   * Like {@link DurableEngine.tryAcquire}, but waits for its turn where the group has a `queue`. Whoever waits when the
+   * object is restarted gets the error of his RPC.
+   */
   acquire(
     descriptor: Descriptor<P>,
     options?: Pick<AcquireOptions, 'timeout' | 'priority'>,
@@ -58,12 +65,16 @@ export interface DurableEngine<P extends PolicyDocument = PolicyDocument> {
   settle(fence: number, actual: ActualCost): boolean;
   /** Gives back permits and charges; `false` if the lease was lost, or its charges were settled. */
   cancel(fence: number): boolean;
-  /** See {@link Engine.block}. Saved at once. */
+  /**
+   * Denies every request of a partition. Saved at once.
+   *
+   * @throws DescriptorError for a partition that no limit is per, or when there is no room for another block
+   */
   block(partition: Partition<P>, options: BlockOptions): void;
-  /** See {@link Engine.unblock}. Saved at once. */
+  /** Lifts a block; whether there was one. Saved at once. */
   unblock(partition: Partition<P>): boolean;
-  /** See {@link Engine.forget}. Saved at once. */
+  /** Forgets what a partition has used; whether anything was kept. Saved at once. */
   forget(partition: Partition<P>): boolean;
-  /** See {@link Engine.stats}; counted since the object was started. */
+  /** What has been decided and what is kept, as counts since the object was started. */
   stats(): EngineStats;
 }

@@ -74,10 +74,8 @@ export function runPackage({ folder, tarball }) {
       same(names.sort(), ['headgate', ...Object.keys(manifest.dependencies)].sort());
       for (const name of names) {
         const { scripts = {} } = packageOf(name);
-        const hooks = ['preinstall', 'install', 'postinstall', 'prepare'].filter((hook) => hook in scripts);
-        // npm runs `prepare` of folders and repositories, never of a tarball.
         same(
-          hooks.filter((hook) => hook !== 'prepare'),
+          ['preinstall', 'install', 'postinstall'].filter((hook) => hook in scripts),
           [],
           name,
         );
