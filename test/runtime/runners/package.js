@@ -1,6 +1,7 @@
 /** What is in the package, and what of it a bundle takes. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { same } from '../expect.js';
 import { inOrder } from './process.js';
@@ -109,6 +110,23 @@ export function runPackage({ folder, tarball }) {
       );
       // An engine does bring all that, so it would be seen.
       same((await foreignTo('createEngine', 'createEngine')).length >= 8, true);
+    },
+    "the types of a Worker's class agree with Cloudflare's own": () => {
+      const types = fileURLToPath(new URL('../node_modules/@cloudflare/workers-types', import.meta.url));
+      const compilerOptions = {
+        ...{ strict: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: true },
+        ...{ module: 'preserve', target: 'es2022', lib: ['es2023'], types: [types] },
+      };
+      cpSync(new URL('../types/worker.ts', import.meta.url), `${folder}/types-worker.ts`);
+      writeFileSync(
+        `${folder}/tsconfig.json`,
+        JSON.stringify({ compilerOptions, files: ['types-worker.ts'] }),
+      );
+      const tsc = fileURLToPath(new URL('../../../node_modules/typescript/bin/tsc', import.meta.url));
+      const { stdout } = spawnSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], {
+        encoding: 'utf8',
+      });
+      same(stdout, '');
     },
     'what is imported and not used is dropped, all of it': async () => {
       const entries = ENTRIES.filter((name) => name !== 'node').map((name) =>
