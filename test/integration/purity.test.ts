@@ -135,10 +135,12 @@ describe('importing', () => {
 
   it.each([
     ['index.js', 'import'],
+    ['durable-object.js', 'import'],
     ['fetch.js', 'import'],
     ['node.js', 'import'],
     ['testing.js', 'import'],
     ['index.cjs', 'require'],
+    ['durable-object.cjs', 'require'],
     ['fetch.cjs', 'require'],
     ['node.cjs', 'require'],
     ['testing.cjs', 'require'],

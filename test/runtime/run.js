@@ -50,6 +50,13 @@ async function tryIn({ name, find, run }, place) {
 const asked = process.argv.slice(2);
 const isChosen = ({ name, inCi }) =>
   asked.includes('--all') || (asked.length === 0 ? inCi : asked.includes(name));
+const unknown = asked.filter(
+  (name) => name !== '--all' && RUNTIMES.every((runtime) => runtime.name !== name),
+);
+if (unknown.length > 0)
+  throw new Error(
+    `no runtime ${unknown.join(', ')}; there are ${RUNTIMES.map(({ name }) => name).join(', ')}`,
+  );
 const place = install();
 let [passed, failed, skipped] = [0, 0, 0];
 try {
@@ -61,7 +68,7 @@ try {
     const told = missing
       ? 'not installed here: skipped'
       : `${results.length - faults.length} of ${results.length}`;
-    console.log(`${isFailed ? '✗' : '✓'} ${name.padEnd(16)} ${version.padEnd(14)} ${told}`);
+    console.log(`${isFailed ? '✗' : missing ? '-' : '✓'} ${name.padEnd(16)} ${version.padEnd(14)} ${told}`);
     for (const { name, error } of faults)
       console.log(`    ${name}\n      ${error.replaceAll('\n', '\n      ')}`);
     if (missing) skipped++;
