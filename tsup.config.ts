@@ -16,6 +16,7 @@ const entry = {
   client: 'src/client/index.ts',
   express: 'src/adapters/express.ts',
   fastify: 'src/adapters/fastify.ts',
+  'durable-object': 'src/adapters/durable-object.ts',
   fetch: 'src/adapters/fetch.ts',
   hono: 'src/adapters/hono.ts',
   koa: 'src/adapters/koa.ts',

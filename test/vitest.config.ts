@@ -13,7 +13,7 @@ const config: ViteUserConfig = defineConfig({
       { find: /^headgate\/(diff|lint)$/, replacement: file('src/policy/$1.ts') },
       { find: /^headgate\/client$/, replacement: file('src/client/index.ts') },
       {
-        find: /^headgate\/(express|fastify|fetch|hono|koa|lambda|node|opentelemetry)$/,
+        find: /^headgate\/(durable-object|express|fastify|fetch|hono|koa|lambda|node|opentelemetry)$/,
         replacement: file('src/adapters/$1.ts'),
       },
     ],

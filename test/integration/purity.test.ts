@@ -136,11 +136,13 @@ describe('importing', () => {
   it.each([
     ['index.js', 'import'],
     ['client.js', 'import'],
+    ['durable-object.js', 'import'],
     ['fetch.js', 'import'],
     ['node.js', 'import'],
     ['testing.js', 'import'],
     ['index.cjs', 'require'],
     ['client.cjs', 'require'],
+    ['durable-object.cjs', 'require'],
     ['fetch.cjs', 'require'],
     ['node.cjs', 'require'],
     ['testing.cjs', 'require'],
