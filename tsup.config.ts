@@ -14,6 +14,8 @@ const entry = {
   lint: 'src/policy/lint.ts',
   fetch: 'src/adapters/fetch.ts',
   node: 'src/adapters/node.ts',
+  distributed: 'src/stores/engine.ts',
+  redis: 'src/stores/redis/store.ts',
 };
 
 /**

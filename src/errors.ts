@@ -44,7 +44,8 @@ export type HeadgateErrorName =
   | 'DescriptorError'
   | 'CostError'
   | 'DeniedError'
-  | 'LeaseError';
+  | 'LeaseError'
+  | 'StoreError';
 
 /** How many faults a {@link PolicyError} lists at most; a document with more says how many were left out. */
 const MAX_FAULTS = 100;
@@ -85,6 +86,17 @@ export class CostError extends HeadgateError {
   override readonly name = 'CostError';
 }
 
+/** The store of a distributed engine did not do what it was asked; `cause` is what it or its client said. */
+export class StoreError extends HeadgateError {
+  /** `StoreError`. */
+  override readonly name = 'StoreError';
+
+  constructor(fault: Fault, cause?: unknown) {
+    super(fault);
+    if (cause !== undefined) this.cause = cause;
+  }
+}
+
 /** The errors by their names. */
 export interface ErrorsByName {
   /** A wrong policy, plan or option. */
@@ -97,6 +109,8 @@ export interface ErrorsByName {
   DeniedError: HeadgateError;
   /** A lease that expired before it was released. */
   LeaseError: HeadgateError;
+  /** A store that failed, was too late or was wrong. */
+  StoreError: StoreError;
 }
 
 /**

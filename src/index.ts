@@ -49,6 +49,7 @@ export {
   type HeadgateErrorName,
   isHeadgateError,
   PolicyError,
+  StoreError,
 } from './errors.ts';
 export { type ClientAddressInput, type ClientAddressOptions, clientAddress } from './http/client-address.ts';
 export { type DenialOptions, type DenialResponse, denialResponse } from './http/denial.ts';

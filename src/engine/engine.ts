@@ -4,24 +4,23 @@ import { type AcquireOptions, Gate, runAdmitted } from '../concurrency/gate.ts';
 import type { LeaseCounts } from '../concurrency/leases.ts';
 import type { Entrance } from '../concurrency/line.ts';
 import type { PermitCounts } from '../concurrency/permits.ts';
-import { checkFields, DescriptorError, join, show } from '../errors.ts';
+import { checkFields } from '../errors.ts';
 import { Answer, refund } from '../limiter/answer.ts';
 import type { Decision } from '../limiter/decision.ts';
 import type { Mode } from '../limiter/question.ts';
 import { STATE_OPTIONS, type StateOptions, stateFrom } from '../limiter/state-options.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
-import { isMissing } from '../partition/key.ts';
 import type { TableStats } from '../partition/table.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compile.ts';
 import type { Descriptor, LooseDescriptor, Partition } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { GrantSource } from '../policy/grants.ts';
 import { parsePolicy } from '../policy/parse.ts';
-import { type Partition as CompiledPartition, partitionId } from '../policy/partition.ts';
 import { canonicalPath } from '../policy/path.ts';
 import type { Algorithms } from '../policy/plans.ts';
 import { type Clock, type Millis, toInstant } from '../time.ts';
 import { type Explanation, tell } from './explain.ts';
+import { locate } from './locate.ts';
 import { checkRatesOnly, fillQuestions, type Request, readRequest } from './request.ts';
 
 /** Options of {@link createEngine}. */
@@ -222,20 +221,20 @@ class PolicyEngine implements Engine {
   }
 
   block(partition: Partition, options: BlockOptions): void {
-    const { table, key } = this.#locate(partition);
+    const { table, key } = locate(this.#policy, partition);
     const now = this.#now();
     table.blocks.add(key, blockFrom(options, now), now);
   }
 
   unblock(partition: Partition): boolean {
-    const { table, key } = this.#locate(partition);
+    const { table, key } = locate(this.#policy, partition);
     const wasBlocked = table.blocks.remove(key, this.#now());
     this.#gate.serveAll();
     return wasBlocked;
   }
 
   forget(partition: Partition): boolean {
-    const { table, key } = this.#locate(partition);
+    const { table, key } = locate(this.#policy, partition);
     const wasKept = table.forget(key, this.#now());
     this.#gate.serveAll();
     return wasKept;
@@ -282,30 +281,6 @@ class PolicyEngine implements Engine {
     const { inquiry, denied } = group?.entrance ?? this.#policy.unmatched;
     const isAgreed = inquiry.decide(now, mode);
     return new Answer(inquiry, isAgreed && denied === undefined, denied);
-  }
-
-  /** The table and the key of a partition that some limit is per. */
-  #locate(partition: Partition): { table: CompiledPartition['table']; key: string } {
-    const fields = typeof partition === 'object' && partition !== null ? Object.keys(partition) : [];
-    const found = this.#policy.partitions.get(partitionId(fields));
-    // An empty field name would otherwise pass for the shared partition, which has no fields.
-    if (found === undefined || found.fields.length !== fields.length) {
-      const known = [...this.#policy.partitions.values()]
-        .map(({ fields }) => `{ ${fields.join(', ')} }`)
-        .join(' or ');
-      const message = `no limit is per { ${fields.join(', ')} }; give the fields of one limit's "per": ${known}`;
-      throw new DescriptorError({ code: 'unknown-partition', path: 'partition', value: partition, message });
-    }
-    for (const field of fields.filter((name) => isMissing(partition[name]))) {
-      const message = `${show(field)} is missing; give a non-empty string`;
-      throw new DescriptorError({
-        code: 'missing-field',
-        path: join('partition', field),
-        value: partition,
-        message,
-      });
-    }
-    return { table: found.table, key: found.keyOf(partition, undefined, 'error') as string };
   }
 
   #now(options?: EngineCheckOptions): Millis {

@@ -41,3 +41,16 @@ export function joinKey(values: readonly string[]): string {
   if (values.length === 1) return values[0] as string;
   return values.map((value) => `${value.length}:${value}`).join('');
 }
+
+/** The values that {@link joinKey} has joined, of which there were `count`. */
+export function splitKey(key: string, count: number): string[] {
+  if (count === 1) return [key];
+  const values: string[] = [];
+  for (let at = 0; values.length < count; ) {
+    const colon = key.indexOf(':', at);
+    const end = colon + 1 + Number(key.slice(at, colon));
+    values.push(key.slice(colon + 1, end));
+    at = end;
+  }
+  return values;
+}

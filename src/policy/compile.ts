@@ -77,12 +77,14 @@ export interface CompiledPolicy {
  *
  * @param options - ceilings of each partition's table
  * @param owner - the engine that will decide by it
+ * @param Table - what keeps the usage of a partition
  */
 export function compilePolicy(
   document: PolicyDocument,
   algorithms: Algorithms,
   options: TableOptions,
   owner: object,
+  Table: typeof PartitionTable = PartitionTable,
 ): CompiledPolicy {
   const partitions = new Map<string, Partition>();
   const permits = new Map<string, PermitTable>();
@@ -93,7 +95,7 @@ export function compilePolicy(
       const grants = new Grants(name, document, make);
       return { name, limit, shape: grants.sample ?? make({ quota: 0 }), grants };
     });
-    const table = new PartitionTable(
+    const table = new Table(
       rates.map(({ shape }) => shape),
       options,
     );

@@ -1,0 +1,113 @@
+/**
+ * Keys and arguments of the scripts, and what their replies mean.
+ *
+ * @module
+ */
+
+import type { FixedWindowPlan } from '../../algorithms/fixed-window.ts';
+import type { TokenBucketPlan } from '../../algorithms/token-bucket.ts';
+import type { StoreCharge, StoredRow, StoreKey, StoreLimit, StoreReply, StoreRow } from '../store.ts';
+import { WRONG_CELL } from './rates-lua.ts';
+
+/** Letters of the algorithms in scripts, and how many cells they have. */
+const KINDS = {
+  'fixed-window': { letter: 'f', cells: 2 },
+  'sliding-window': { letter: 's', cells: 3 },
+  'token-bucket': { letter: 't', cells: 2 },
+} as const;
+
+/** Names of the algorithms that the scripts can do. */
+export const ALGORITHMS: readonly string[] = Object.keys(KINDS);
+
+/**
+ * The place of a row: `prefix:{account=acct_42}` for a partition that is its own slot, and with the other fields behind
+ * it for one that shares the slot: `prefix:{account=acct_42}:campaign=c1`.
+ */
+export function rowKey(prefix: string, key: StoreKey): string {
+  const { fields, slot } = key.partition;
+  const others = fields.filter((field) => !slot.includes(field));
+  const tag = slotTag(prefix, key);
+  return others.length === 0 ? tag : `${tag}:${assignments(key, others)}`;
+}
+
+/** The part of a key that is the same for all that is asked about together: `prefix:{account=acct_42}`. */
+export function slotTag(prefix: string, key: StoreKey): string {
+  const { slot } = key.partition;
+  return `${prefix}:{${slot.length === 0 ? 'all' : assignments(key, slot)}}`;
+}
+
+function assignments({ partition, values }: StoreKey, fields: readonly string[]): string {
+  return fields
+    .map((field) => `${field}=${escapeId(values[partition.fields.indexOf(field)] ?? '')}`)
+    .join(',');
+}
+
+/**
+ * An id as a part of a key: every UTF-16 unit but letters, digits and `_.@-` as `%hh` or `%uhhhh`. So no id looks like a
+ * hash tag, a pattern or another part of a key, and a lone surrogate is not taken for another.
+ */
+export function escapeId(id: string): string {
+  return id.replace(/[^\w.@-]/g, (unit) => {
+    const code = unit.charCodeAt(0);
+    return code < 256 ? `%${hex(code, 2)}` : `%u${hex(code, 4)}`;
+  });
+}
+
+function hex(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, '0');
+}
+
+/** Arguments for a row: the number of its limits, then of each its kind, name, cost and four numbers. */
+export function pushRow(args: string[], { limits }: StoreRow): void {
+  args.push(String(limits.length));
+  for (const limit of limits) pushLimit(args, limit);
+}
+
+/** The same for charges, each with the instant it counts from. */
+export function pushCharges(args: string[], limits: readonly StoreCharge[]): void {
+  args.push(String(limits.length));
+  for (const charge of limits) {
+    pushLimit(args, charge);
+    args.push(String(charge.since));
+  }
+}
+
+function pushLimit(args: string[], { name, plan, cost }: StoreLimit): void {
+  const { kind } = plan.algorithm;
+  if (kind === 'token-bucket') {
+    const { burst, ticksPerUnit, ticksPerMs, horizon } = plan as TokenBucketPlan;
+    args.push('t', name, `${cost}`, `${burst}`, `${ticksPerUnit}`, `${ticksPerMs}`, `${horizon}`);
+  } else if (kind === 'fixed-window') {
+    const isAligned = (plan as FixedWindowPlan).anchor === 'epoch';
+    args.push('f', name, `${cost}`, `${plan.quota}`, `${plan.window}`, isAligned ? '1' : '0', '0');
+  } else {
+    args.push('s', name, `${cost}`, `${plan.quota}`, `${plan.window}`, '0', '0');
+  }
+}
+
+/**
+ * What the script for decisions has replied.
+ *
+ * @returns `undefined` if it is no such reply
+ */
+export function readReply(reply: unknown, rows: readonly StoreRow[]): StoreReply | undefined {
+  if (!Array.isArray(reply)) return undefined;
+  let at = 3;
+  const stored = rows.map(({ limits }): StoredRow => {
+    const first = at + 2;
+    const [born, blockedUntil] = [Number(reply[at]), Number(reply[at + 1])];
+    at = first + limits.reduce((sum, { plan }) => sum + cellsOf(plan.algorithm.kind), 0);
+    return { born, blockedUntil, cells: reply.slice(first, at).map(readCell) };
+  });
+  if (reply.length !== at || !Number.isSafeInteger(Number(reply[1]))) return undefined;
+  return { agreed: Number(reply[0]) === 1, now: Number(reply[1]), rows: stored, resets: Number(reply[2]) };
+}
+
+function readCell(value: unknown): number {
+  const cell = Number(value);
+  return Number.isNaN(cell) ? WRONG_CELL : cell;
+}
+
+function cellsOf(kind: string): number {
+  return KINDS[kind as keyof typeof KINDS].cells;
+}

@@ -1,0 +1,226 @@
+/**
+ * The scripts that run on the server. Constant texts: everything that differs from call to call is in KEYS and ARGV.
+ *
+ * A row is a hash: `until` (when all of it can be forgotten), `born` (when it began, in microseconds), `blocked` (until
+ * when), `reason` (of the block), and the cells of its limits under their names, such as `reads.start`.
+ *
+ * @module
+ */
+
+import { RATES, REFUND } from './rates-lua.ts';
+
+/**
+ * Reads the present and the rows. ARGV: mode, instant or '', milliseconds that an operation is remembered, then for each
+ * row the number of its limits, and of each limit what `encode.ts` writes.
+ *
+ * An instant that is given rather than read, which tests do, has nothing to do with the server's time; rows then live a
+ * minute longer than need be, so that they do not expire under the test.
+ */
+const READ = `
+local time = redis.call('TIME')
+local born = time[1] * 1000000 + time[2]
+local now = tonumber(ARGV[2])
+local grace = 60000
+if not now then
+  now = math.floor(born / 1000)
+  grace = 0
+end
+local names = {f = {'.start', '.used'}, s = {'.start', '.previous', '.current'}, t = {'.ms', '.ticks'}}
+local nextArg = 4
+local resets = 0
+
+local function cell(value)
+  if not value then return 0 end
+  local number = tonumber(value)
+  if number and number >= 0 and number <= 9007199254740992 and number % 1 == 0 then return number end
+  return 1152921504606846976
+end
+
+local function instant(value)
+  local number = cell(value)
+  if number > 9007199254740992 then return 0 end
+  return number
+end
+
+local function readRow(key, sized)
+  local row = {key = key, limits = {}}
+  local fields = {'until', 'born', 'blocked'}
+  local count = tonumber(ARGV[nextArg])
+  local at = nextArg + 1
+  for i = 1, count do
+    local kind, name = ARGV[at], ARGV[at + 1]
+    local cells = names[kind]
+    for j = 1, #cells do fields[#fields + 1] = name .. cells[j] end
+    row.limits[i] = {kind = kind, at = #fields - #cells, cells = #cells,
+      cost = tonumber(ARGV[at + 2]), p = tonumber(ARGV[at + 3]), q = tonumber(ARGV[at + 4]),
+      r = tonumber(ARGV[at + 5]), s = tonumber(ARGV[at + 6])}
+    at = at + 7
+    if sized then
+      row.limits[i].since = tonumber(ARGV[at])
+      at = at + 1
+    end
+  end
+  nextArg = at
+  local values = redis.pcall('HMGET', key, unpack(fields))
+  if values.err then
+    if not string.find(values.err, 'WRONGTYPE', 1, true) then error(values.err) end
+    redis.call('DEL', key)
+    resets = resets + 1
+    values = {}
+  end
+  row.fields, row.values = fields, values
+  row.till, row.born, row.blocked = instant(values[1]), instant(values[2]), instant(values[3])
+  for i = 1, count do
+    local l = row.limits[i]
+    l.x, l.y, l.z = cell(values[l.at + 1]), cell(values[l.at + 2]), cell(values[l.at + 3])
+  end
+  return row
+end
+`;
+
+/** Writes the limits of a row that have changed, and has the row expire when nothing of it matters any more. */
+const WRITE = `
+local function writeRow(row)
+  local fields, args, till = row.fields, {}, max(row.till, row.blocked)
+  for i = 1, #row.limits do
+    local l = row.limits[i]
+    if l.changed then
+      local n = #args
+      args[n + 1], args[n + 2] = fields[l.at + 1], l.x
+      args[n + 3], args[n + 4] = fields[l.at + 2], l.y
+      if l.cells == 3 then args[n + 5], args[n + 6] = fields[l.at + 3], l.z end
+      till = max(till, forgettable(l))
+    end
+  end
+  if #args == 0 then return end
+  if row.born == 0 then
+    row.born = born
+    args[#args + 1], args[#args + 2] = 'born', born
+  end
+  if till ~= row.till then args[#args + 1], args[#args + 2] = 'until', till end
+  redis.call('HSET', row.key, unpack(args))
+  if till ~= row.till or row.born == born then redis.call('PEXPIRE', row.key, max(1, till - now) + grace) end
+end
+`;
+
+/**
+ * Asks every limit, then charges all of them or none. KEYS: the rows, then the operation's own key if it is to be
+ * remembered. What comes back is what was read, for the caller to draw the answer from.
+ */
+export const DECIDE: string = `${READ}${RATES}${WRITE}
+local keep = tonumber(ARGV[3])
+local rowCount = #KEYS
+if keep > 0 then
+  rowCount = rowCount - 1
+  local earlier = redis.call('GET', KEYS[#KEYS])
+  if earlier then return cmsgpack.unpack(earlier) end
+end
+local rows, reply, agreed = {}, {0, now, 0}, ARGV[1] == 'charge'
+local writable = agreed
+for i = 1, rowCount do
+  local row = readRow(KEYS[i])
+  rows[i] = row
+  for j = 1, #row.limits do
+    local l = row.limits[j]
+    local at = available(l)
+    if at == huge then
+      agreed = false
+    elseif at > now then
+      repair(l)
+      if available(l) > now then agreed = false end
+    end
+  end
+  if row.blocked > now then agreed = false end
+end
+for i = 1, rowCount do
+  local row = rows[i]
+  local values = row.values
+  if agreed then
+    for j = 1, #row.limits do
+      local l = row.limits[j]
+      if l.cost > 0 then
+        charge(l)
+        l.changed = true
+      end
+    end
+  end
+  if writable then writeRow(row) end
+  local n = #reply
+  reply[n + 1], reply[n + 2] = row.born, row.blocked
+  n = n + 2
+  for k = 4, #row.fields do
+    local value = values[k] or 0
+    if value ~= 0 and cell(value) > 9007199254740992 then value = 'wrong' end
+    n = n + 1
+    reply[n] = value
+  end
+end
+if agreed then reply[1] = 1 end
+reply[3] = resets
+if keep > 0 and agreed then redis.call('SET', KEYS[#KEYS], cmsgpack.pack(reply), 'PX', keep) end
+return reply
+`;
+
+/** Corrects charges: gives back, or charges more. Rows that have begun anew since know nothing of the charge. */
+export const CORRECT: string = `${READ}${RATES}${REFUND}${WRITE}
+local keep = tonumber(ARGV[3])
+local rowCount = #KEYS
+if keep > 0 then
+  rowCount = rowCount - 1
+  if not redis.call('SET', KEYS[#KEYS], 1, 'NX', 'PX', keep) then return 0 end
+end
+for i = 1, rowCount do
+  local row = readRow(KEYS[i], true)
+  for j = 1, #row.limits do
+    local l = row.limits[j]
+    if ARGV[1] == 'charge' then
+      charge(l)
+      l.changed = true
+    elseif row.born == tonumber(ARGV[nextArg]) then
+      refund(l)
+    end
+  end
+  nextArg = nextArg + 1
+  writeRow(row)
+end
+return 1
+`;
+
+/** Blocks a row, lifts its block, or forgets all but its block. ARGV: what, instant or '', then its details. */
+export const MANAGE: string = `
+local time = redis.call('TIME')
+local now = tonumber(ARGV[2])
+local grace = 60000
+if not now then
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+  grace = 0
+end
+local key, what = KEYS[1], ARGV[1]
+if redis.call('TYPE', key).ok ~= 'hash' then redis.call('DEL', key) end
+local row = redis.call('HMGET', key, 'until', 'blocked', 'reason', 'born')
+local blocked = tonumber(row[2] or 0) or 0
+if what == 'block' then
+  local till = tonumber(ARGV[4])
+  if ARGV[3] == 'for' then till = now + till end
+  redis.call('HDEL', key, 'reason')
+  local last = math.max(till, tonumber(row[1] or 0) or 0)
+  redis.call('HSET', key, 'blocked', till, 'until', last)
+  if ARGV[5] then redis.call('HSET', key, 'reason', ARGV[5]) end
+  redis.call('PEXPIRE', key, math.max(1, last - now) + grace)
+  return 1
+end
+if what == 'unblock' then
+  redis.call('HDEL', key, 'blocked', 'reason')
+  if blocked > now then return 1 end
+  return 0
+end
+local existed = 0
+if row[4] then existed = 1 end
+redis.call('DEL', key)
+if blocked > now then
+  redis.call('HSET', key, 'blocked', blocked, 'until', blocked)
+  if row[3] then redis.call('HSET', key, 'reason', row[3]) end
+  redis.call('PEXPIRE', key, math.max(1, blocked - now) + grace)
+end
+return existed
+`;

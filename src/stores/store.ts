@@ -1,0 +1,110 @@
+/**
+ * The contract between a distributed engine and what keeps its state. A store keeps rows of numbers and charges them all
+ * or none, atomically and by its own clock; what the numbers mean to a caller is worked out by the engine.
+ *
+ * @module
+ */
+
+import type { Plan } from '../algorithms/algorithm.ts';
+import type { Millis } from '../time.ts';
+
+/** Limits that share a `per`, and so a row for each key. */
+export interface StorePartition {
+  /** Fields of its keys, sorted. */
+  readonly fields: readonly string[];
+  /**
+   * Some of these fields: rows that are asked about together have the same values there, so a store may keep them in one
+   * place. None: everything in one place.
+   */
+  readonly slot: readonly string[];
+}
+
+/** What one limit is asked, or what it was charged. */
+export interface StoreLimit {
+  /** Name of the limit in the policy. */
+  readonly name: string;
+  /** What it grants to this request, by one of {@link Store.algorithms}. */
+  readonly plan: Plan;
+  /** Units: a whole number from 0. */
+  readonly cost: number;
+}
+
+/** A row that is asked, by some of its limits. */
+export interface StoreRow<L extends StoreLimit = StoreLimit> {
+  readonly partition: StorePartition;
+  /** The values of the partition's fields, in their order. */
+  readonly values: readonly string[];
+  readonly limits: readonly L[];
+}
+
+/** Something to be decided. */
+export interface StoreRequest {
+  /** Made up for this operation: when it is sent twice, it is done once, and answered the same. */
+  readonly id: string;
+  /** `charge`: charge all limits if all agree, else none. `peek`: write nothing. */
+  readonly mode: 'charge' | 'peek';
+  /** Decides at this instant instead of by the store's clock. For tests and simulations: all callers have to agree on it. */
+  readonly now?: Millis | undefined;
+  readonly rows: readonly StoreRow[];
+}
+
+/** What a row held before the decision. */
+export interface StoredRow {
+  /** What tells this row from an earlier one with the same key; after the decision. 0: there is none. */
+  readonly born: number;
+  /** The instant from which it is not blocked; 0 if it is not. */
+  readonly blockedUntil: Millis;
+  /** Cells of its limits, one after the other in the order they were asked; all zero: never charged. */
+  readonly cells: readonly number[];
+}
+
+/** A decision that has been made. */
+export interface StoreReply {
+  /** Whether all limits agreed, by what the store made of it. */
+  readonly agreed: boolean;
+  /** The instant it was decided. */
+  readonly now: Millis;
+  /** Each row that was asked. */
+  readonly rows: readonly StoredRow[];
+  /** Rows that held something else than a row and have been begun anew. */
+  readonly resets: number;
+}
+
+/** A charge that was made. */
+export interface StoreCharge extends StoreLimit {
+  /** The instant it counts from, as the algorithm's `charge` has said. */
+  readonly since: Millis;
+}
+
+/** A row of charges to be corrected. */
+export interface StoreCorrection extends StoreRow<StoreCharge> {
+  /** {@link StoredRow.born} of the decision; nothing is given back to a later row. */
+  readonly born: number;
+}
+
+/** For how long a row is blocked. */
+export type StoreBlock = { readonly reason?: string | undefined } & (
+  | { readonly until: Millis; readonly for?: undefined }
+  | { readonly for: Millis; readonly until?: undefined }
+);
+
+/** A row by its key. */
+export type StoreKey = Pick<StoreRow, 'partition' | 'values'>;
+
+/** What keeps the state of a distributed engine. All that it rejects with is a {@link StoreError}. */
+export interface Store {
+  /** Algorithms it can do, by the names policies use. */
+  readonly algorithms: readonly string[];
+  /** Whether rows that are asked about together have to be in one place; see {@link StorePartition.slot}. */
+  readonly isPartitioned: boolean;
+  /** Asks every limit, then charges all of them or none. */
+  decide(request: StoreRequest): Promise<StoreReply>;
+  /** Gives back what is still outstanding of charges, by their cost; done once for an `id`. */
+  refund(id: string, rows: readonly StoreCorrection[], now?: Millis): Promise<void>;
+  /** Blocks a row, from the store's present on. */
+  block(key: StoreKey, block: StoreBlock, now?: Millis): Promise<void>;
+  /** Lifts a block; whether there was one. */
+  unblock(key: StoreKey, now?: Millis): Promise<boolean>;
+  /** Begins a row anew, keeping a block; whether anything was kept. */
+  forget(key: StoreKey, now?: Millis): Promise<boolean>;
+}
