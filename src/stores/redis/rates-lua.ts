@@ -10,9 +10,9 @@
 /** Where a stored cell that is no integer from 0 to 2^53 is put: so far ahead that every question repairs it. */
 export const WRONG_CELL: number = 2 ** 60;
 
-/** Declares `available`, `repair`, `charge` and `forgettable`; uses `now`. */
+/** Declares `verdict` (true, false or 'never'), `repair`, `charge` and `forgettable`; uses `now`. */
 export const RATES = `
-local floor, max, min, huge, most = math.floor, math.max, math.min, math.huge, 9007199254740991
+local floor, max, min, most = math.floor, math.max, math.min, 9007199254740991
 
 local function room(l)
   local start = max(now - now % l.q, l.x)
@@ -31,25 +31,19 @@ local function fill(l, backlog)
   l.x, l.y = now + ms, backlog - ms * l.r
 end
 
-local function available(l)
+local function verdict(l)
   local kind, cost = l.kind, l.cost
   if kind == 'f' then
-    if cost > l.p or l.p == 0 then return huge end
-    if l.y <= 0 or now >= l.x + l.q or cost <= l.p - l.y then return now end
-    return l.x + l.q
+    if cost > l.p or l.p == 0 then return 'never' end
+    return l.y <= 0 or now >= l.x + l.q or cost <= l.p - l.y
   elseif kind == 's' then
-    local quota, window = l.p, l.q
-    if cost > quota or quota == 0 then return huge end
+    if cost > l.p or l.p == 0 then return 'never' end
     local start, previous, current = room(l)
-    local left = quota - cost - current
-    if previous * (window - 1 - max(0, now - start)) <= left * window then return now end
-    if left >= 0 then return start + window - 1 - floor(left * window / previous) end
-    return start + 2 * window - 1 - floor((quota - cost) * window / current)
+    return previous * (l.q - 1 - max(0, now - start)) <= (l.p - cost - current) * l.q
   end
-  if cost > l.p or l.r == 0 then return huge end
+  if cost > l.p or l.r == 0 then return 'never' end
   local ms, ticks = arrival(l)
-  if ms < now then return now end
-  return max(now, ms - floor(((l.p - cost) * l.q - ticks) / l.r))
+  return ms < now or floor(((l.p - cost) * l.q - ticks) / l.r) >= ms - now
 end
 
 local function charge(l)

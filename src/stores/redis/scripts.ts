@@ -122,13 +122,12 @@ for i = 1, rowCount do
   rows[i] = row
   for j = 1, #row.limits do
     local l = row.limits[j]
-    local at = available(l)
-    if at == huge then
-      agreed = false
-    elseif at > now then
+    local said = verdict(l)
+    if not said then
       repair(l)
-      if available(l) > now then agreed = false end
+      said = verdict(l)
     end
+    if said ~= true then agreed = false end
   end
   if row.blocked > now then agreed = false end
 end
