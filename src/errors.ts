@@ -45,6 +45,7 @@ export type HeadgateErrorName =
   | 'CostError'
   | 'DeniedError'
   | 'LeaseError'
+  | 'SnapshotError'
   | 'StoreError';
 
 /** How many faults a {@link PolicyError} lists at most; a document with more says how many were left out. */
@@ -111,6 +112,8 @@ export interface ErrorsByName {
   LeaseError: HeadgateError;
   /** A store that failed, was too late or was wrong. */
   StoreError: StoreError;
+  /** Bytes that are no snapshot. */
+  SnapshotError: HeadgateError;
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import type { Admission } from '../concurrency/admission.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/contract.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { Descriptor } from '../policy/descriptor.ts';

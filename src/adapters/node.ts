@@ -6,7 +6,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission } from '../concurrency/admission.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/contract.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { Descriptor } from '../policy/descriptor.ts';

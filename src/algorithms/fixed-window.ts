@@ -82,6 +82,17 @@ const FIXED_WINDOW: Algorithm<FixedWindowPlan> = {
     cells[at] = plan.anchor === 'epoch' ? startOf(plan, now) + plan.window : now;
     cells[at + USED] = plan.quota;
   },
+
+  convert(plan, cells, at, now, from) {
+    if (isFresh(from, cells, at, now)) {
+      cells.fill(0, at, at + FIXED_WINDOW.cells);
+      return;
+    }
+    const start = read(cells, at);
+    // All of it may have been used just now, so a shorter window begins now; it never ends before the old one would.
+    if (plan.anchor === 'first-use') cells[at] = plan.window >= from.window ? start : Math.max(start, now);
+    else cells[at] = startOf(plan, Math.max(now, Math.min(start + from.window, now + plan.window) - 1));
+  },
 };
 
 /**

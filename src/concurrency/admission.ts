@@ -4,7 +4,7 @@ import { checkCost } from '../limiter/cost.ts';
 import type { Decision, Reason } from '../limiter/decision.ts';
 import type { Inquiry } from '../limiter/inquiry.ts';
 import type { Millis } from '../time.ts';
-import type { Lease } from './leases.ts';
+import type { Lease, Leases } from './leases.ts';
 import type { Room } from './room.ts';
 
 /** What a request turned out to cost: units, or units by name. */
@@ -51,6 +51,8 @@ export class LeaseError extends HeadgateError {
 /** What an admission gives its permits back to. */
 export interface Office {
   readonly room: Pick<Room, 'leases' | 'watch' | 'watchLeases' | 'servePaced' | 'together' | 'expire'>;
+  /** Leases of shadow limits. */
+  readonly shadows: Leases;
   now(): Millis;
 }
 
@@ -58,21 +60,27 @@ export interface Office {
 export class AdmissionAnswer extends Answer implements Admission {
   readonly #office: Office;
   readonly #lease: Lease | undefined;
+  readonly #shadow: Lease | undefined;
   #isOpen: boolean;
   #isSettled = false;
   #controller: AbortController | undefined;
 
-  /** @param denied - why it is denied, unless it is not */
-  constructor(inquiry: Inquiry, office: Office, lease: Lease | undefined, denied?: Reason) {
+  /**
+   * @param denied - why it is denied, unless it is not
+   * @param shadow - what it holds of shadow limits
+   */
+  constructor(inquiry: Inquiry, office: Office, lease: Lease | undefined, denied?: Reason, shadow?: Lease) {
     super(inquiry, denied === undefined, denied);
     this.#office = office;
     this.#lease = lease;
+    this.#shadow = shadow;
     this.#isOpen = this.allowed;
   }
 
   release(): boolean {
     const wasOpen = this.#isOpen;
     this.#isOpen = false;
+    if (this.#shadow !== undefined) this.#office.shadows.release(this.#shadow, this.#office.now());
     if (this.#lease === undefined) return wasOpen;
     const { room } = this.#office;
     // As long as no lease can expire the present does not matter, and asking for it takes longer than all the rest.
@@ -83,6 +91,7 @@ export class AdmissionAnswer extends Answer implements Admission {
   }
 
   renew(): boolean {
+    if (this.#shadow !== undefined) this.#office.shadows.renew(this.#shadow, this.#office.now());
     if (this.#lease === undefined) return this.#isOpen;
     const { room } = this.#office;
     const now = this.#office.now();
@@ -93,11 +102,12 @@ export class AdmissionAnswer extends Answer implements Admission {
   }
 
   settle(actual: ActualCost): boolean {
-    const costs = this.verdicts.map(({ question, cost }) => actualCost(actual, question.slot.unit) ?? cost);
+    for (const { question } of this.verdicts) actualCost(actual, question.slot.unit);
     if (!this.allowed || this.#isSettled) return false;
     this.#isSettled = true;
     const now = this.#office.now();
-    for (const [i, charge] of this.takeCharges().entries()) charge.settle(costs[i] ?? charge.cost, now);
+    for (const charge of this.takeCharges())
+      charge.settle(actualCost(actual, charge.question.slot.unit) ?? charge.cost, now);
     this.#office.room.servePaced(now);
     return true;
   }

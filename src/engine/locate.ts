@@ -5,15 +5,20 @@ import type { CompiledPolicy } from '../policy/compile.ts';
 import type { Partition } from '../policy/descriptor.ts';
 import { partitionId } from '../policy/partition.ts';
 
+/** Where the usage of a partition is. */
+interface Located {
+  readonly table: PartitionTable;
+  readonly key: string;
+  /** Where shadow limits of the same partition keep theirs. */
+  readonly shadow: PartitionTable | undefined;
+}
+
 /**
  * The table and the key of a partition that some limit is per.
  *
  * @throws DescriptorError: `unknown-partition`, `missing-field`, `bad-key` or `key-too-long`
  */
-export function locate(
-  policy: CompiledPolicy,
-  partition: Partition,
-): { readonly table: PartitionTable; readonly key: string } {
+export function locate(policy: CompiledPolicy, partition: Partition): Located {
   const fields = typeof partition === 'object' && partition !== null ? Object.keys(partition) : [];
   const found = policy.partitions.get(partitionId(fields));
   // An empty field name would otherwise pass for the shared partition, which has no fields.
@@ -33,5 +38,6 @@ export function locate(
       message,
     });
   }
-  return { table: found.table, key: found.keyOf(partition, undefined, 'error') as string };
+  const shadow = policy.shadows.get(partitionId(fields))?.table;
+  return { table: found.table, key: found.keyOf(partition, undefined, 'error') as string, shadow };
 }

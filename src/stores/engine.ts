@@ -127,11 +127,13 @@ class StoreEngine implements DistributedEngine {
     checkAlgorithms(parsed, store);
     this.#store = store;
     this.#clock = clock;
-    this.#policy = compilePolicy(parsed, {}, table, this, ScratchTable);
+    this.#policy = compilePolicy(parsed, {}, table, this, undefined, ScratchTable);
     const partitions = storePartitions(parsed, store.isPartitioned);
-    for (const [id, { table: kept }] of this.#policy.partitions) {
-      const partition = partitions.get(id);
-      if (kept instanceof ScratchTable && partition !== undefined) kept.partition = partition;
+    for (const isShadow of [false, true]) {
+      for (const [id, { table: kept }] of this.#policy[isShadow ? 'shadows' : 'partitions']) {
+        const partition = partitions.get(id);
+        if (partition !== undefined) scratch(kept).partition = { ...partition, isShadow };
+      }
     }
     this.#sites = new Map([...this.#policy.groups.values()].map((group) => [group, sitesOf(group)]));
   }
@@ -165,7 +167,12 @@ class StoreEngine implements DistributedEngine {
   }
 
   async forget(partition: Partition, options?: DistributedCheckOptions): Promise<boolean> {
-    return this.#store.forget(this.#keyOf(partition), given(options));
+    const { table, key, shadow } = locate(this.#policy, partition);
+    const tables = shadow === undefined ? [table] : [table, shadow];
+    return this.#store.forget(
+      tables.map((each) => storeKey(each, key)),
+      given(options),
+    );
   }
 
   async #decide(
@@ -202,7 +209,7 @@ class StoreEngine implements DistributedEngine {
       return new DistributedAnswer(inquiry, 'local', agreed);
     }
     // Nothing is charged for a request that lacks a key, whatever the others say.
-    const asked = inquest.lacksKey ? 'peek' : mode;
+    const asked = inquest.lacksKey && mode === 'charge' ? 'deny' : mode;
     const reply = await this.#store.decide({ id: this.#nextId(), mode: asked, now, rows });
     const agreed = inquest.decide(reply, reply.now, mode);
     if (asked === 'charge' && agreed !== reply.agreed) throw disagreement(reply);
@@ -219,8 +226,14 @@ class StoreEngine implements DistributedEngine {
   }
 }
 
+/** A table of this engine, which are all of the kind it compiles its policy with. */
+function scratch(table: PartitionTable): ScratchTable {
+  if (table instanceof ScratchTable) return table;
+  throw new TypeError('a table that was not made for a distributed engine');
+}
+
 function storeKey(table: PartitionTable, key: string): StoreKey {
-  const { partition } = table as ScratchTable;
+  const { partition } = scratch(table);
   return { partition, values: splitKey(key, partition.fields.length) };
 }
 

@@ -6,7 +6,7 @@
  */
 
 import type { Inquiry } from '../limiter/inquiry.ts';
-import type { Mode, Terms } from '../limiter/question.ts';
+import type { Mode, Question } from '../limiter/question.ts';
 import { RateQuestion } from '../limiter/rate-question.ts';
 import { splitKey } from '../partition/key.ts';
 import type { CompiledGroup } from '../policy/compile.ts';
@@ -21,15 +21,12 @@ interface Site {
 }
 
 /** The rows of a group. Made once. */
-export function sitesOf({ entrance, places }: CompiledGroup): Site[] {
-  const { questions } = entrance.inquiry;
-  const tables = new Set(places.map(({ row }) => row.table).filter((table) => table instanceof ScratchTable));
-  return [...tables].map((table) => ({
-    table,
-    rates: questions.filter(
-      (question) => question instanceof RateQuestion && question.row.table === table,
-    ) as RateQuestion[],
-  }));
+export function sitesOf({ entrance, places, shadows }: CompiledGroup): Site[] {
+  const tables = new Set([...places, ...shadows.places].map(({ row }) => row.table));
+  const rates = entrance.inquiry.all.filter((question) => question instanceof RateQuestion);
+  return [...tables]
+    .filter((table) => table instanceof ScratchTable)
+    .map((table) => ({ table, rates: rates.filter(({ row }) => row.table === table) }));
 }
 
 /** A row that was asked for. */
@@ -44,7 +41,7 @@ export class Inquest {
   readonly #inquiry: Inquiry;
   readonly #places: CompiledGroup['places'];
   readonly #keys: readonly (string | undefined)[];
-  readonly #asked: readonly { readonly terms: Terms; readonly cost: number }[];
+  readonly #asked: readonly Pick<Question, 'terms' | 'cost' | 'isUnanswerable'>[];
   readonly #visits: Visit[] = [];
   /** What the store is asked. */
   readonly rows: StoreRow[] = [];
@@ -52,15 +49,15 @@ export class Inquest {
   readonly lacksKey: boolean;
 
   /** @param group - whose questions have been filled in */
-  constructor({ entrance, places }: CompiledGroup, sites: readonly Site[]) {
+  constructor({ entrance, places, shadows }: CompiledGroup, sites: readonly Site[]) {
     const { inquiry } = entrance;
     this.#inquiry = inquiry;
-    this.#places = places;
-    this.#keys = places.map(({ row }) => row.key);
-    this.#asked = inquiry.questions.map(({ terms, cost }) => ({ terms, cost }));
-    this.lacksKey = this.#keys.includes(undefined);
+    this.#places = shadows.places.length === 0 ? places : [...places, ...shadows.places];
+    this.#keys = this.#places.map(({ row }) => row.key);
+    this.#asked = inquiry.all.map(({ terms, cost, isUnanswerable }) => ({ terms, cost, isUnanswerable }));
+    this.lacksKey = places.some(({ row }) => row.key === undefined);
     for (const { table, rates } of sites) {
-      const known = rates.filter((question) => question.key !== undefined);
+      const known = rates.filter(({ key, isUnanswerable }) => key !== undefined && !isUnanswerable);
       const key = known[0]?.key;
       if (key === undefined) continue;
       const { partition } = table;
@@ -81,17 +78,16 @@ export class Inquest {
    * @returns whether all limits agree
    */
   decide(reply: Pick<StoreReply, 'rows'> | undefined, now: Millis, mode: Mode): boolean {
-    const { questions } = this.#inquiry;
     this.#places.forEach(({ row }, i) => {
       row.key = this.#keys[i];
     });
-    questions.forEach((question, i) => {
+    this.#inquiry.all.forEach((question, i) => {
       Object.assign(question, this.#asked[i]);
     });
     this.#visits.forEach(({ table, key, limits }, i) => {
       const row = reply?.rows[i];
       if (row === undefined) table.clear();
-      else table.load(key, row, limits);
+      else table.hold(key, row, limits);
     });
     return this.#inquiry.decide(now, mode);
   }

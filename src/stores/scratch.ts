@@ -16,7 +16,7 @@ export interface ScratchLimit {
  */
 export class ScratchTable extends PartitionTable {
   /** What the store calls it; set when the policy has been compiled. */
-  partition: StorePartition = { fields: [], slot: [] };
+  partition: StorePartition = { fields: [], slot: [], isShadow: false };
   readonly #at: number;
   #born = 0;
   #blocked: string | undefined;
@@ -41,7 +41,7 @@ export class ScratchTable extends PartitionTable {
   }
 
   /** Takes over what was read for these limits of `key`, which are in the order of its cells. */
-  load(key: string, row: StoredRow, limits: readonly ScratchLimit[]): void {
+  hold(key: string, row: StoredRow, limits: readonly ScratchLimit[]): void {
     let from = 0;
     for (const { offset, cells } of limits) {
       for (let i = 0; i < cells; i++) this.cells[this.#at + offset + i] = row.cells[from++] ?? 0;

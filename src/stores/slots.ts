@@ -28,7 +28,7 @@ export function storePartitions(
   if (isPartitioned) checkSlots(document, (limit) => clusters.get(partitionId(fieldsOf(limit))));
   const partitions = [...clusters].map(([id, { shared, members }]): [string, StorePartition] => [
     id,
-    { fields: members.get(id) ?? [], slot: shared },
+    { fields: members.get(id) ?? [], slot: shared, isShadow: false },
   ]);
   return new Map(partitions);
 }

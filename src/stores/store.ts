@@ -17,6 +17,8 @@ export interface StorePartition {
    * place. None: everything in one place.
    */
   readonly slot: readonly string[];
+  /** Whether it is that of shadow limits: they never deny, and each is charged only if it agrees. It has rows of its own. */
+  readonly isShadow: boolean;
 }
 
 /** What one limit is asked, or what it was charged. */
@@ -41,8 +43,11 @@ export interface StoreRow<L extends StoreLimit = StoreLimit> {
 export interface StoreRequest {
   /** Made up for this operation: when it is sent twice, it is done once, and answered the same. */
   readonly id: string;
-  /** `charge`: charge all limits if all agree, else none. `peek`: write nothing. */
-  readonly mode: 'charge' | 'peek';
+  /**
+   * `charge`: charge all limits if all agree, else none. `deny`: the same, but it is known already that one does not.
+   * `peek`: write nothing.
+   */
+  readonly mode: 'charge' | 'deny' | 'peek';
   /** Decides at this instant instead of by the store's clock. For tests and simulations: all callers have to agree on it. */
   readonly now?: Millis | undefined;
   readonly rows: readonly StoreRow[];
@@ -105,6 +110,6 @@ export interface Store {
   block(key: StoreKey, block: StoreBlock, now?: Millis): Promise<void>;
   /** Lifts a block; whether there was one. */
   unblock(key: StoreKey, now?: Millis): Promise<boolean>;
-  /** Begins a row anew, keeping a block; whether anything was kept. */
-  forget(key: StoreKey, now?: Millis): Promise<boolean>;
+  /** Begins rows that are asked together anew, keeping blocks; whether the first of them held anything. */
+  forget(keys: readonly StoreKey[], now?: Millis): Promise<boolean>;
 }

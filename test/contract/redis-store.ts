@@ -127,7 +127,7 @@ export function describeRedisStore(name: string, reach: () => Reached | Promise<
     it('should do an operation that is sent twice once, and answer it the same', async () => {
       const rows = [
         {
-          partition: { fields: ['account'], slot: ['account'] },
+          partition: { fields: ['account'], slot: ['account'], isShadow: false },
           values: ['x'],
           limits: [{ name: 'reads', plan: fixedWindow({ quota: 3, window: '1h' }), cost: 1 }],
         },

@@ -24,10 +24,11 @@ export const ALGORITHMS: readonly string[] = Object.keys(KINDS);
  * it for one that shares the slot: `prefix:{account=acct_42}:campaign=c1`.
  */
 export function rowKey(prefix: string, key: StoreKey): string {
-  const { fields, slot } = key.partition;
+  const { fields, slot, isShadow } = key.partition;
   const others = fields.filter((field) => !slot.includes(field));
   const tag = slotTag(prefix, key);
-  return others.length === 0 ? tag : `${tag}:${assignments(key, others)}`;
+  const row = others.length === 0 ? tag : `${tag}:${assignments(key, others)}`;
+  return isShadow ? `${row}:shadow` : row;
 }
 
 /** The part of a key that is the same for all that is asked about together: `prefix:{account=acct_42}`. */
@@ -57,9 +58,9 @@ function hex(code: number, digits: number): string {
   return code.toString(16).padStart(digits, '0');
 }
 
-/** Arguments for a row: the number of its limits, then of each its kind, name, cost and four numbers. */
-export function pushRow(args: string[], { limits }: StoreRow): void {
-  args.push(String(limits.length));
+/** Arguments for a row: the number of its limits, below 0 if they are shadows, then of each its kind, name, cost and four numbers. */
+export function pushRow(args: string[], { limits, partition }: StoreRow): void {
+  args.push(String(partition.isShadow ? -limits.length : limits.length));
   for (const limit of limits) pushLimit(args, limit);
 }
 

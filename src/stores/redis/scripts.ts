@@ -25,7 +25,7 @@ if not now then
   now = math.floor(born / 1000)
   grace = 0
 end
-local names = {f = {'.start', '.used'}, s = {'.start', '.previous', '.current'}, t = {'.ms', '.ticks'}}
+local names = {f = {'.start', '.used'}, s = {'.since', '.previous', '.current'}, t = {'.ms', '.ticks'}}
 local nextArg = 4
 local resets = 0
 
@@ -43,9 +43,13 @@ local function instant(value)
 end
 
 local function readRow(key, sized)
-  local row = {key = key, limits = {}}
+  local row = {key = key, limits = {}, shadow = false}
   local fields = {'until', 'born', 'blocked'}
   local count = tonumber(ARGV[nextArg])
+  if count < 0 then
+    row.shadow = true
+    count = -count
+  end
   local at = nextArg + 1
   for i = 1, count do
     local kind, name = ARGV[at], ARGV[at + 1]
@@ -116,7 +120,7 @@ if keep > 0 then
   if earlier then return cmsgpack.unpack(earlier) end
 end
 local rows, reply, agreed = {}, {0, now, 0}, ARGV[1] == 'charge'
-local writable = agreed
+local writable = ARGV[1] ~= 'peek'
 for i = 1, rowCount do
   local row = readRow(KEYS[i])
   rows[i] = row
@@ -127,7 +131,8 @@ for i = 1, rowCount do
       repair(l)
       said = verdict(l)
     end
-    if said ~= true then agreed = false end
+    l.agrees = said == true
+    if not l.agrees and not row.shadow then agreed = false end
   end
   if row.blocked > now then agreed = false end
 end
@@ -137,7 +142,7 @@ for i = 1, rowCount do
   if agreed then
     for j = 1, #row.limits do
       local l = row.limits[j]
-      if l.cost > 0 then
+      if l.agrees and l.cost > 0 then
         charge(l)
         l.changed = true
       end
@@ -185,7 +190,7 @@ end
 return 1
 `;
 
-/** Blocks a row, lifts its block, or forgets all but its block. ARGV: what, instant or '', then its details. */
+/** Blocks a row, lifts its block, or forgets all but the blocks of rows. ARGV: what, instant or '', then its details. */
 export const MANAGE: string = `
 local time = redis.call('TIME')
 local now = tonumber(ARGV[2])
@@ -195,7 +200,9 @@ if not now then
   grace = 0
 end
 local key, what = KEYS[1], ARGV[1]
-if redis.call('TYPE', key).ok ~= 'hash' then redis.call('DEL', key) end
+for i = 1, #KEYS do
+  if redis.call('TYPE', KEYS[i]).ok ~= 'hash' then redis.call('DEL', KEYS[i]) end
+end
 local row = redis.call('HMGET', key, 'until', 'blocked', 'reason', 'born')
 local blocked = tonumber(row[2] or 0) or 0
 if what == 'block' then
@@ -215,7 +222,7 @@ if what == 'unblock' then
 end
 local existed = 0
 if row[4] then existed = 1 end
-redis.call('DEL', key)
+redis.call('DEL', unpack(KEYS))
 if blocked > now then
   redis.call('HSET', key, 'blocked', blocked, 'until', blocked)
   if row[3] then redis.call('HSET', key, 'reason', row[3]) end

@@ -111,8 +111,9 @@ class RedisStore implements Store {
     return Number(await this.#manage.run([rowKey(this.#prefix, key)], ['unblock', instant(now)])) === 1;
   }
 
-  async forget(key: StoreKey, now?: Millis): Promise<boolean> {
-    return Number(await this.#manage.run([rowKey(this.#prefix, key)], ['forget', instant(now)])) === 1;
+  async forget(keys: readonly StoreKey[], now?: Millis): Promise<boolean> {
+    const rows = keys.map((key) => rowKey(this.#prefix, key));
+    return Number(await this.#manage.run(rows, ['forget', instant(now)])) === 1;
   }
 
   #keys(rows: readonly StoreRow[], operation: string | undefined): string[] {
