@@ -167,7 +167,8 @@ export class AdmissionAnswer extends Answer implements Admission {
   }
 }
 
-function actualCost(actual: ActualCost, unit: string): number | undefined {
+/** What an actual cost says about a unit; `undefined`: nothing. */
+export function actualCost(actual: ActualCost, unit: string): number | undefined {
   if (typeof actual === 'object' && actual !== null) {
     const cost = Object.hasOwn(actual, unit) ? actual[unit] : undefined;
     return cost === undefined ? undefined : checkCost(cost, join('cost', unit));
@@ -179,7 +180,8 @@ function actualCost(actual: ActualCost, unit: string): number | undefined {
   return unit === 'requests' ? checkCost(actual) : undefined;
 }
 
-function leaseLost(lease: Lease): LeaseError {
+/** Why a signal is aborted whose lease has expired. */
+export function leaseLost(lease: Pick<Lease, 'at'>): LeaseError {
   const message = `the lease expired at ${lease.at} before it was released; the permits have been given back`;
   return new LeaseError({ code: 'lease-lost', path: 'lease', value: lease.at, message });
 }

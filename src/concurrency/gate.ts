@@ -231,13 +231,15 @@ export async function runAdmitted<T>(
   }
 }
 
-function checkPriority(priority = 0): number {
+/** @throws DescriptorError (`bad-priority`) */
+export function checkPriority(priority = 0): number {
   if (Number.isInteger(priority) && priority >= -100 && priority <= 100) return priority;
   const message = `${show(priority)} is no priority; give an integer from -100 to 100`;
   throw new DescriptorError({ code: 'bad-priority', path: 'priority', value: priority, message });
 }
 
-function checkTimeout(timeout: Duration | undefined): Millis | undefined {
+/** @throws DescriptorError (`bad-timeout`) */
+export function checkTimeout(timeout: Duration | undefined): Millis | undefined {
   if (timeout === undefined) return undefined;
   const ms = timeout === 0 ? 0 : readDuration(timeout);
   if (ms !== undefined) return ms;

@@ -5,30 +5,47 @@
  * @module
  */
 
+import { type AcquireOptions, checkPriority, checkTimeout } from '../concurrency/gate.ts';
 import { locate } from '../engine/locate.ts';
 import { checkRatesOnly, fillQuestions, readRequest } from '../engine/request.ts';
-import { checkFields, PolicyError, StoreError, show, suggest } from '../errors.ts';
+import { checkFields, StoreError } from '../errors.ts';
 import { Answer } from '../limiter/answer.ts';
-import type { Decision } from '../limiter/decision.ts';
+import type { Decision, Reason } from '../limiter/decision.ts';
+import { DeniedError } from '../limiter/denied-error.ts';
 import type { Mode } from '../limiter/question.ts';
 import { stateFrom } from '../limiter/state-options.ts';
-import type { Verdict } from '../limiter/verdict.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
-import { splitKey } from '../partition/key.ts';
-import type { PartitionTable } from '../partition/table.ts';
 import { type CompiledGroup, type CompiledPolicy, compilePolicy } from '../policy/compile.ts';
-import type { Descriptor, LooseDescriptor, Partition } from '../policy/descriptor.ts';
+import type { LooseDescriptor, Partition } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { type Clock, type Millis, systemClock, toInstant } from '../time.ts';
+import { type Desk, DistributedAdmissionAnswer } from './admission.ts';
 import { DistributedAnswer, type DistributedDecision } from './answer.ts';
-import { Inquest, sitesOf } from './inquest.ts';
+import { checkId, checkLimits, checkStore } from './checks.ts';
+import type {
+  DistributedAcquireOptions,
+  DistributedAdmission,
+  DistributedCheckOptions,
+  DistributedEngine,
+  DistributedEngineOptions,
+} from './contract.ts';
+import { type Changes, corrections, scratch, storeKey } from './corrections.ts';
+import { Inquest, type Site, sitesOf } from './inquest.ts';
 import { operationIds } from './operation.ts';
 import { ScratchTable } from './scratch.ts';
 import { storePartitions } from './slots.ts';
-import type { Store, StoreCharge, StoreCorrection, StoreKey } from './store.ts';
+import type { Store, StoreKey, StoreLine } from './store.ts';
+import { type Attempt, waitForTurn } from './turn.ts';
 
 export type { DecisionSource, DistributedDecision } from './answer.ts';
+export type {
+  DistributedAcquireOptions,
+  DistributedAdmission,
+  DistributedCheckOptions,
+  DistributedEngine,
+  DistributedEngineOptions,
+} from './contract.ts';
 export type {
   Store,
   StoreBlock,
@@ -36,62 +53,15 @@ export type {
   StoreCorrection,
   StoredRow,
   StoreKey,
+  StoreLease,
   StoreLimit,
+  StoreLine,
   StorePartition,
+  StorePermit,
   StoreReply,
   StoreRequest,
   StoreRow,
 } from './store.ts';
-
-/** Options of {@link createDistributedEngine}. */
-export interface DistributedEngineOptions {
-  /** What keeps the state, such as `redisStore({ client })` of `headgate/redis`. */
-  readonly store: Store;
-  /** Tells the time where the store is not asked; default: the machine's clock. It decides about nothing else. */
-  readonly clock?: Clock;
-}
-
-/** Options of one call. */
-export interface DistributedCheckOptions {
-  /**
-   * The instant to decide at, in milliseconds since the epoch, instead of the store's own. For tests and simulations:
-   * whoever shares the store has to give instants of the same clock.
-   */
-  readonly now?: Millis;
-}
-
-/** A policy whose usage is kept in a store. See {@link createDistributedEngine}. */
-export interface DistributedEngine<P extends PolicyDocument = PolicyDocument> {
-  /** The policy in force. */
-  readonly policy: PolicyDocument;
-  /**
-   * Asks every limit that applies to the request and, if all agree, charges them all: in one call of the store, by its
-   * clock. A denied request leaves no trace in any limit.
-   *
-   * @throws DescriptorError or CostError (the promise is rejected) naming the field that is wrong; nothing is charged then
-   */
-  check(descriptor: Descriptor<P>, options?: DistributedCheckOptions): Promise<DistributedDecision>;
-  /** What would be answered now, with what is left before it. Writes nothing. */
-  peek(descriptor: Descriptor<P>, options?: DistributedCheckOptions): Promise<DistributedDecision>;
-  /**
-   * Gives back what is still outstanding of a decision's charges, once.
-   *
-   * @param decision - the very object that this engine returned; a denied one gives back nothing
-   * @throws DescriptorError for a copy, or for a decision of another engine; StoreError if the store fails
-   */
-  refund(decision: Decision, options?: DistributedCheckOptions): Promise<void>;
-  /**
-   * Denies, with reason `blocked`, every request that a limit per this partition applies to, in all processes.
-   *
-   * @param partition - the fields of some limit's `per`, and their values: `{ apiKey: 'key_42' }`
-   * @throws DescriptorError (`unknown-partition`), or StoreError if the store fails
-   */
-  block(partition: Partition<P>, options: BlockOptions & DistributedCheckOptions): Promise<void>;
-  /** Lifts a block; whether there was one. */
-  unblock(partition: Partition<P>, options?: DistributedCheckOptions): Promise<boolean>;
-  /** Forgets what a partition has used in all limits that share it; whether anything was kept. A block on it stays. */
-  forget(partition: Partition<P>, options?: DistributedCheckOptions): Promise<boolean>;
-}
 
 /**
  * An engine for one policy that any number of processes decide by together.
@@ -113,20 +83,20 @@ export function createDistributedEngine<const P extends PolicyDocument>(
   return new StoreEngine(policy, options) as DistributedEngine<P>;
 }
 
-class StoreEngine implements DistributedEngine {
+class StoreEngine implements DistributedEngine, Desk {
   readonly #policy: CompiledPolicy;
-  readonly #store: Store;
-  readonly #clock: Clock;
-  readonly #sites: ReadonlyMap<CompiledGroup, ReturnType<typeof sitesOf>>;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly #sites: ReadonlyMap<CompiledGroup, readonly Site[]>;
   readonly #nextId: () => string = operationIds();
 
   constructor(document: PolicyDocument, { store, clock = systemClock }: DistributedEngineOptions) {
     const { table } = stateFrom({ clock });
     const parsed = parsePolicy(document);
     checkStore(store);
-    checkAlgorithms(parsed, store);
-    this.#store = store;
-    this.#clock = clock;
+    checkLimits(parsed, store);
+    this.store = store;
+    this.clock = clock;
     this.#policy = compilePolicy(parsed, {}, table, this, undefined, ScratchTable);
     const partitions = storePartitions(parsed, store.isPartitioned);
     for (const isShadow of [false, true]) {
@@ -135,85 +105,203 @@ class StoreEngine implements DistributedEngine {
         if (partition !== undefined) scratch(kept).partition = { ...partition, isShadow };
       }
     }
-    this.#sites = new Map([...this.#policy.groups.values()].map((group) => [group, sitesOf(group)]));
+    const groups = [...this.#policy.groups.values()];
+    this.#sites = new Map(groups.map((group) => [group, sitesOf(group, this.#policy)]));
   }
 
   get policy(): PolicyDocument {
     return this.#policy.document;
   }
 
-  check(descriptor: LooseDescriptor, options?: DistributedCheckOptions): Promise<DistributedDecision> {
-    return this.#decide(descriptor, options, 'charge');
+  async check(descriptor: LooseDescriptor, options?: DistributedCheckOptions): Promise<DistributedDecision> {
+    const call = this.#read(descriptor);
+    if (call.group !== undefined) checkRatesOnly(call.group);
+    // Whoever only checks does not pass those who wait for the same rate either.
+    if (call.group?.entrance.queue !== undefined) return this.#admit(call, { ...options });
+    return this.#decide(call, given(options), 'charge');
   }
 
-  peek(descriptor: LooseDescriptor, options?: DistributedCheckOptions): Promise<DistributedDecision> {
-    return this.#decide(descriptor, options, 'peek');
+  async peek(descriptor: LooseDescriptor, options?: DistributedCheckOptions): Promise<DistributedDecision> {
+    return this.#decide(this.#read(descriptor), given(options), 'peek');
+  }
+
+  async tryAcquire(
+    descriptor: LooseDescriptor,
+    options?: DistributedAcquireOptions,
+  ): Promise<DistributedAdmissionAnswer> {
+    return this.#admit(this.#read(descriptor), { ...options });
+  }
+
+  async acquire(
+    descriptor: LooseDescriptor,
+    options: AcquireOptions & DistributedAcquireOptions = {},
+  ): Promise<DistributedAdmissionAnswer> {
+    const call = this.#read(descriptor);
+    const { queue } = call.group?.entrance ?? {};
+    const priority = checkPriority(options.priority);
+    const patience = checkTimeout(options.timeout) ?? queue?.timeout ?? 0;
+    const attempt = (ticket: string | undefined, keep: Millis, refusal?: Reason): Promise<Attempt> =>
+      this.#attempt(call, { ...options, priority }, { ticket, keep, refusal });
+    if (options.id !== undefined) call.leaseId = checkId(options.id);
+    if (queue === undefined) return (await attempt(undefined, 0)).admission;
+    return waitForTurn({
+      clock: this.clock,
+      patience,
+      signal: options.signal,
+      attempt,
+      leave: (ticket) => this.#leave(call, ticket),
+    });
+  }
+
+  async run<T>(
+    descriptor: LooseDescriptor,
+    work: (admission: DistributedAdmission) => T | Promise<T>,
+    options?: AcquireOptions & DistributedAcquireOptions,
+  ): Promise<T> {
+    const admission = await this.acquire(descriptor, options);
+    if (!admission.allowed) throw new DeniedError(admission);
+    const stop = admission.keep();
+    try {
+      return await work(admission);
+    } finally {
+      stop();
+      // A store that fails gives the permits back when the lease has run out.
+      await admission.release().catch(() => false);
+    }
   }
 
   async refund(decision: Decision, options?: DistributedCheckOptions): Promise<void> {
     const now = given(options);
-    const rows = corrections(Answer.of(decision, this).takeCharges());
-    if (rows.length > 0) await this.#store.refund(this.#nextId(), rows, now);
+    const charges = Answer.of(decision, this).takeCharges();
+    await this.correct(
+      'refund',
+      charges.map((charge) => [charge, charge.cost]),
+      now,
+    );
+  }
+
+  async correct(how: 'refund' | 'charge', charges: Changes, now?: Millis): Promise<void> {
+    const rows = corrections(charges);
+    if (rows.length > 0) await this.store.correct(this.#nextId(), how, rows, now);
   }
 
   async block(partition: Partition, options: BlockOptions & DistributedCheckOptions): Promise<void> {
     const { until, reason } = blockFrom(options, 0);
     const length = options.for === undefined ? { until } : { for: until };
-    await this.#store.block(this.#keyOf(partition), { ...length, reason }, given(options));
+    await this.store.block(this.#keyOf(partition), { ...length, reason }, given(options));
   }
 
   async unblock(partition: Partition, options?: DistributedCheckOptions): Promise<boolean> {
-    return this.#store.unblock(this.#keyOf(partition), given(options));
+    return this.store.unblock(this.#keyOf(partition), given(options));
   }
 
   async forget(partition: Partition, options?: DistributedCheckOptions): Promise<boolean> {
     const { table, key, shadow } = locate(this.#policy, partition);
     const tables = shadow === undefined ? [table] : [table, shadow];
-    return this.#store.forget(
+    return this.store.forget(
       tables.map((each) => storeKey(each, key)),
       given(options),
     );
   }
 
-  async #decide(
-    descriptor: LooseDescriptor,
-    options: DistributedCheckOptions | undefined,
-    mode: Mode,
-  ): Promise<DistributedDecision> {
+  /** Reads a request, to be asked as often as need be. */
+  #read(descriptor: LooseDescriptor): Call {
     const request = readRequest(this.#policy, descriptor);
     const { group } = request;
-    if (group !== undefined && mode === 'charge') checkRatesOnly(group);
-    const now = given(options);
-    if (group === undefined) return this.#decideUnmatched(now, mode);
+    const id = this.#nextId();
+    if (group === undefined) return { id, leaseId: id, group, inquest: undefined, lineKey: '' };
     fillQuestions(this.#policy, group, descriptor, request);
     const inquest = new Inquest(group, this.#sites.get(group) ?? []);
-    return this.#ask(inquest, group, now, mode);
+    return {
+      id,
+      leaseId: id,
+      group,
+      inquest,
+      lineKey: group.entrance.queue === undefined ? '' : group.entrance.lineKey(),
+    };
   }
 
-  #decideUnmatched(now: Millis | undefined, mode: Mode): DistributedDecision {
-    const { inquiry, denied } = this.#policy.unmatched;
-    inquiry.decide(now ?? this.#now(), mode);
-    return new DistributedAnswer(inquiry, 'local', denied === undefined, denied);
-  }
-
-  async #ask(
-    inquest: Inquest,
-    { entrance }: CompiledGroup,
-    now: Millis | undefined,
-    mode: Mode,
-  ): Promise<DistributedDecision> {
-    const { inquiry } = entrance;
-    const { rows } = inquest;
-    if (rows.length === 0) {
-      const agreed = inquest.decide(undefined, now ?? this.#now(), mode);
-      return new DistributedAnswer(inquiry, 'local', agreed);
+  async #decide(call: Call, now: Millis | undefined, mode: Mode): Promise<DistributedDecision> {
+    const { id, group, inquest } = call;
+    if (inquest === undefined || inquest.rows.length === 0) {
+      const at = now ?? this.#now();
+      const { inquiry, denied } = group?.entrance ?? this.#policy.unmatched;
+      const isAgreed = inquest?.decide(undefined, at, mode, Boolean) ?? inquiry.decide(at, mode);
+      return new DistributedAnswer(inquiry, 'local', isAgreed && denied === undefined, denied);
     }
-    // Nothing is charged for a request that lacks a key, whatever the others say.
-    const asked = inquest.lacksKey && mode === 'charge' ? 'deny' : mode;
-    const reply = await this.#store.decide({ id: this.#nextId(), mode: asked, now, rows });
-    const agreed = inquest.decide(reply, reply.now, mode);
-    if (asked === 'charge' && agreed !== reply.agreed) throw disagreement(reply);
-    return new DistributedAnswer(inquiry, 'store', agreed);
+    const { inquiry } = group?.entrance ?? this.#policy.unmatched;
+    const asked = modeOf(inquest, mode);
+    const reply = await this.store.decide({ id, mode: asked, now, rows: inquest.rows });
+    return inquest.decide(reply, reply.now, mode, (isAgreed) => {
+      if (asked === 'charge' && isAgreed !== reply.agreed) throw disagreement(reply);
+      return new DistributedAnswer(inquiry, 'store', isAgreed);
+    });
+  }
+
+  async #admit(call: Call, options: DistributedAcquireOptions): Promise<DistributedAdmissionAnswer> {
+    if (options.id !== undefined) call.leaseId = checkId(options.id);
+    return (await this.#attempt(call, { ...options, priority: 0 }, { keep: 0 })).admission;
+  }
+
+  async #attempt(
+    call: Call,
+    { now: at, priority }: DistributedCheckOptions & { readonly priority: number },
+    { ticket, keep, refusal }: Stand,
+  ): Promise<Attempt> {
+    const { id, leaseId, group, inquest } = call;
+    const now = given(at === undefined ? undefined : { now: at });
+    const { entrance } = group ?? { entrance: this.#policy.unmatched };
+    const { inquiry, denied } = entrance;
+    if (inquest === undefined || inquest.rows.length === 0) {
+      const decided = now ?? this.#now();
+      const isAgreed =
+        inquest?.decide(undefined, decided, 'charge', Boolean) ?? inquiry.decide(decided, 'charge');
+      const reason = denied ?? (isAgreed ? undefined : (inquiry.blocking?.reason ?? 'missing'));
+      return {
+        admission: new DistributedAdmissionAnswer(inquiry, this, undefined, reason),
+        ticket: undefined,
+      };
+    }
+    const since = this.clock.now();
+    const { rows } = inquest;
+    const asked = modeOf(inquest, 'charge');
+    const lease = { id: leaseId };
+    const line = this.#line(call, priority, ticket, keep);
+    const holds = rows.some(({ permits }) => permits.some(({ cost }) => cost > 0));
+    const reply = await this.store.decide({ id, mode: asked, now, rows, line, ...(holds && { lease }) });
+    const { mustWait, isHeld, fence, expiresAt } = reply;
+    const admission = inquest.decide(reply, reply.now, mustWait ? 'peek' : 'charge', (isAgreed) => {
+      if (asked === 'charge' && !isHeld && (isAgreed && !mustWait) !== reply.agreed)
+        throw disagreement(reply);
+      if (reply.agreed) {
+        const held = fence > 0 ? { lease, length: entrance.lease, rows, fence, expiresAt, since } : undefined;
+        return new DistributedAdmissionAnswer(inquiry, this, held);
+      }
+      const behind = entrance.permits.length > 0 ? 'concurrency' : 'quota';
+      const reason = isAgreed ? behind : (inquiry.blocking?.reason ?? behind);
+      const isPassing = reason === 'quota' || reason === 'concurrency';
+      const instead = reply.ticket === 'full' ? 'queue-full' : isPassing ? (refusal ?? reason) : reason;
+      return new DistributedAdmissionAnswer(inquiry, this, undefined, instead);
+    });
+    return { admission, ticket: reply.ticket === 'full' ? undefined : reply.ticket };
+  }
+
+  #line(
+    { group, lineKey }: Call,
+    priority: number,
+    ticket: string | undefined,
+    patience: Millis,
+  ): StoreLine | undefined {
+    const { queue } = group?.entrance ?? {};
+    if (queue === undefined || group === undefined) return undefined;
+    const { size, order } = queue;
+    return { group: group.name, key: lineKey, size, order, priority, ticket, patience };
+  }
+
+  async #leave(call: Call, ticket: string): Promise<void> {
+    const [first] = call.inquest?.rows ?? [];
+    const line = this.#line(call, 0, ticket, 0);
+    if (first !== undefined && line !== undefined) await this.store.leave(line, first);
   }
 
   #keyOf(partition: Partition): StoreKey {
@@ -222,32 +310,32 @@ class StoreEngine implements DistributedEngine {
   }
 
   #now(): Millis {
-    return toInstant(this.#clock.now());
+    return toInstant(this.clock.now());
   }
 }
 
-/** A table of this engine, which are all of the kind it compiles its policy with. */
-function scratch(table: PartitionTable): ScratchTable {
-  if (table instanceof ScratchTable) return table;
-  throw new TypeError('a table that was not made for a distributed engine');
+/** A request that has been read. */
+interface Call {
+  readonly id: string;
+  /** The same, unless the caller has given one. */
+  leaseId: string;
+  readonly group: CompiledGroup | undefined;
+  readonly inquest: Inquest | undefined;
+  readonly lineKey: string;
 }
 
-function storeKey(table: PartitionTable, key: string): StoreKey {
-  const { partition } = scratch(table);
-  return { partition, values: splitKey(key, partition.fields.length) };
+/** How a request stands in line. */
+interface Stand {
+  readonly ticket?: string | undefined;
+  /** For how long a place is kept. */
+  readonly keep: Millis;
+  /** What it is told if it has still to wait. */
+  readonly refusal?: Reason | undefined;
 }
 
-/** What has to be given back, by row. */
-function corrections(charges: readonly Verdict[]): StoreCorrection[] {
-  const rows = new Map<PartitionTable, { born: number; key: string; limits: StoreCharge[] }>();
-  for (const { question, terms, key, cost, chargedAt, era } of charges) {
-    const { table } = question.row;
-    if (key === undefined || cost === 0) continue;
-    const row = rows.get(table) ?? { born: era, key, limits: [] };
-    rows.set(table, row);
-    row.limits.push({ name: question.slot.name, plan: terms as StoreCharge['plan'], cost, since: chargedAt });
-  }
-  return [...rows].map(([table, { born, key, limits }]) => ({ ...storeKey(table, key), born, limits }));
+/** Nothing is charged for a request that lacks a key, whatever the others say. */
+function modeOf(inquest: Inquest, mode: Mode): Mode | 'deny' {
+  return inquest.lacksKey && mode === 'charge' ? 'deny' : mode;
 }
 
 function given(options: DistributedCheckOptions | undefined): Millis | undefined {
@@ -258,22 +346,4 @@ function disagreement(value: unknown): StoreError {
   const message =
     'the store and this process draw different decisions from the same state; is it another version?';
   return new StoreError({ code: 'disagreement', path: 'store', value, message });
-}
-
-function checkStore(store: Store): void {
-  if (typeof store === 'object' && store !== null && typeof store.decide === 'function') return;
-  const message = `${show(store)} is no store; give one such as redisStore({ client }) of headgate/redis`;
-  throw new PolicyError([{ code: 'bad-option', path: 'store', value: store, message }]);
-}
-
-/** @throws PolicyError (`unsupported-algorithm`) for every limit that the store cannot do */
-function checkAlgorithms({ limits }: PolicyDocument, { algorithms }: Store): void {
-  const faults = Object.entries(limits).flatMap(([name, { algorithm }]) => {
-    if (algorithm === 'concurrency' || algorithms.includes(algorithm)) return [];
-    const message = `the store cannot do ${show(algorithm)}${suggest(algorithm, algorithms)}`;
-    const path = `limits.${name}.algorithm`;
-    return [{ code: 'unsupported-algorithm', path, value: algorithm, message }];
-  });
-  const [first, ...rest] = faults;
-  if (first !== undefined) throw new PolicyError([first, ...rest]);
 }

@@ -31,12 +31,51 @@ export interface StoreLimit {
   readonly cost: number;
 }
 
-/** A row that is asked, by some of its limits. */
-export interface StoreRow<L extends StoreLimit = StoreLimit> {
+/** Permits of one concurrency limit. */
+export interface StorePermit {
+  /** Name of the limit in the policy. */
+  readonly name: string;
+  /** Permits taken: a whole number from 0. */
+  readonly cost: number;
+  /** The most that may be held with these: the quota, but for what is left to other groups; below 0: none ever. */
+  readonly most: number;
+  /** How long they are held unless they are renewed. */
+  readonly length: Millis;
+}
+
+/** A row by its key. */
+export interface StoreKey {
   readonly partition: StorePartition;
   /** The values of the partition's fields, in their order. */
   readonly values: readonly string[];
-  readonly limits: readonly L[];
+}
+
+/** A row that is asked, by some of its limits. */
+export interface StoreRow extends StoreKey {
+  readonly limits: readonly StoreLimit[];
+  readonly permits: readonly StorePermit[];
+}
+
+/** Permits of several limits that are held together. */
+export interface StoreLease {
+  /** Made up by whoever holds it: who asks again for a lease that is held gets it again. */
+  readonly id: string;
+}
+
+/** Where requests wait that are not admitted at once. */
+export interface StoreLine {
+  /** Who waits here: group and keys. */
+  readonly group: string;
+  readonly key: string;
+  /** Waiters it takes. */
+  readonly size: number;
+  readonly order: 'oldest-first' | 'newest-first';
+  /** Higher goes first: an integer from -100 to 100. */
+  readonly priority: number;
+  /** The place that was taken by an earlier call. */
+  readonly ticket: string | undefined;
+  /** For how long to keep a place for a request that is not admitted; 0: it does not wait. */
+  readonly patience: Millis;
 }
 
 /** Something to be decided. */
@@ -51,6 +90,10 @@ export interface StoreRequest {
   /** Decides at this instant instead of by the store's clock. For tests and simulations: all callers have to agree on it. */
   readonly now?: Millis | undefined;
   readonly rows: readonly StoreRow[];
+  /** By which the permits are held. */
+  readonly lease?: StoreLease | undefined;
+  /** Where others may wait, whom this request must not pass. */
+  readonly line?: StoreLine | undefined;
 }
 
 /** What a row held before the decision. */
@@ -61,6 +104,8 @@ export interface StoredRow {
   readonly blockedUntil: Millis;
   /** Cells of its limits, one after the other in the order they were asked; all zero: never charged. */
   readonly cells: readonly number[];
+  /** Permits held of each concurrency limit, without those of this very lease. */
+  readonly held: readonly number[];
 }
 
 /** A decision that has been made. */
@@ -73,6 +118,15 @@ export interface StoreReply {
   readonly rows: readonly StoredRow[];
   /** Rows that held something else than a row and have been begun anew. */
   readonly resets: number;
+  /** Whether the lease was held before: nothing was charged then. */
+  readonly isHeld: boolean;
+  /** Greater than that of every lease granted before, and when this one expires; 0 where none was granted. */
+  readonly fence: number;
+  readonly expiresAt: Millis;
+  /** Whether it would have passed somebody who waits. */
+  readonly mustWait: boolean;
+  /** The place that was taken, or kept; `full`: there was none. */
+  readonly ticket: string | undefined;
 }
 
 /** A charge that was made. */
@@ -82,7 +136,8 @@ export interface StoreCharge extends StoreLimit {
 }
 
 /** A row of charges to be corrected. */
-export interface StoreCorrection extends StoreRow<StoreCharge> {
+export interface StoreCorrection extends StoreKey {
+  readonly limits: readonly StoreCharge[];
   /** {@link StoredRow.born} of the decision; nothing is given back to a later row. */
   readonly born: number;
 }
@@ -93,9 +148,6 @@ export type StoreBlock = { readonly reason?: string | undefined } & (
   | { readonly for: Millis; readonly until?: undefined }
 );
 
-/** A row by its key. */
-export type StoreKey = Pick<StoreRow, 'partition' | 'values'>;
-
 /** What keeps the state of a distributed engine. All that it rejects with is a {@link StoreError}. */
 export interface Store {
   /** Algorithms it can do, by the names policies use. */
@@ -104,8 +156,19 @@ export interface Store {
   readonly isPartitioned: boolean;
   /** Asks every limit, then charges all of them or none. */
   decide(request: StoreRequest): Promise<StoreReply>;
-  /** Gives back what is still outstanding of charges, by their cost; done once for an `id`. */
-  refund(id: string, rows: readonly StoreCorrection[], now?: Millis): Promise<void>;
+  /** Gives back what is still outstanding of charges, by their cost, or charges that much more; done once for an `id`. */
+  correct(
+    id: string,
+    how: 'refund' | 'charge',
+    rows: readonly StoreCorrection[],
+    now?: Millis,
+  ): Promise<void>;
+  /** Gives the permits of a lease back; whether it was held. */
+  release(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean>;
+  /** Starts the time of a lease anew; when it expires, or `undefined` if it was not held any more. */
+  renew(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<Millis | undefined>;
+  /** Gives a place in a line up. */
+  leave(line: StoreLine, row: StoreKey): Promise<void>;
   /** Blocks a row, from the store's present on. */
   block(key: StoreKey, block: StoreBlock, now?: Millis): Promise<void>;
   /** Lifts a block; whether there was one. */

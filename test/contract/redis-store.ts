@@ -130,6 +130,7 @@ export function describeRedisStore(name: string, reach: () => Reached | Promise<
           partition: { fields: ['account'], slot: ['account'], isShadow: false },
           values: ['x'],
           limits: [{ name: 'reads', plan: fixedWindow({ quota: 3, window: '1h' }), cost: 1 }],
+          permits: [],
         },
       ];
       const first = await store.decide({ id: 'once', mode: 'charge', rows });

@@ -6,7 +6,15 @@
 
 import type { FixedWindowPlan } from '../../algorithms/fixed-window.ts';
 import type { TokenBucketPlan } from '../../algorithms/token-bucket.ts';
-import type { StoreCharge, StoredRow, StoreKey, StoreLimit, StoreReply, StoreRow } from '../store.ts';
+import type {
+  StoreCharge,
+  StoredRow,
+  StoreKey,
+  StoreLimit,
+  StoreLine,
+  StoreReply,
+  StoreRow,
+} from '../store.ts';
 import { WRONG_CELL } from './rates-lua.ts';
 
 /** Letters of the algorithms in scripts, and how many cells they have. */
@@ -58,10 +66,31 @@ function hex(code: number, digits: number): string {
   return code.toString(16).padStart(digits, '0');
 }
 
-/** Arguments for a row: the number of its limits, below 0 if they are shadows, then of each its kind, name, cost and four numbers. */
+/** Arguments for a row: the number n of its limits, -1 - n if they are shadows, then of each its kind, name, cost and four numbers. */
 export function pushRow(args: string[], { limits, partition }: StoreRow): void {
-  args.push(String(partition.isShadow ? -limits.length : limits.length));
+  args.push(String(partition.isShadow ? -1 - limits.length : limits.length));
   for (const limit of limits) pushLimit(args, limit);
+}
+
+/** Arguments for permits: their number, then of each limit its cost, the most that may be held and for how long. */
+export function pushPermits(args: string[], { permits }: StoreRow): void {
+  args.push(String(permits.length));
+  for (const { cost, most, length } of permits) args.push(`${cost}`, `${most}`, `${length}`);
+}
+
+/** The set in which the leases of a concurrency limit are. */
+export function leasesKey(prefix: string, key: StoreKey, limit: string): string {
+  return `${rowKey(prefix, key)}:${limit}:leases`;
+}
+
+/** The sets of a line: in which order tickets are served, and when they were seen. */
+export function lineKeys(
+  prefix: string,
+  row: StoreKey,
+  { group, key }: StoreLine,
+): [queue: string, seen: string] {
+  const line = `${slotTag(prefix, row)}:${group}:${escapeId(key)}`;
+  return [`${line}:queue`, `${line}:seen`];
 }
 
 /** The same for charges, each with the instant it counts from. */
@@ -87,21 +116,42 @@ function pushLimit(args: string[], { name, plan, cost }: StoreLimit): void {
 }
 
 /**
- * What the script for decisions has replied.
+ * What a script for decisions has replied.
  *
+ * @param hasEnd - whether it tells of leases and tickets
  * @returns `undefined` if it is no such reply
  */
-export function readReply(reply: unknown, rows: readonly StoreRow[]): StoreReply | undefined {
+export function readReply(
+  reply: unknown,
+  rows: readonly StoreRow[],
+  hasEnd: boolean,
+): StoreReply | undefined {
   if (!Array.isArray(reply)) return undefined;
   let at = 3;
-  const stored = rows.map(({ limits }): StoredRow => {
-    const first = at + 2;
+  const stored = rows.map(({ limits, permits }): StoredRow => {
     const [born, blockedUntil] = [Number(reply[at]), Number(reply[at + 1])];
-    at = first + limits.reduce((sum, { plan }) => sum + cellsOf(plan.algorithm.kind), 0);
-    return { born, blockedUntil, cells: reply.slice(first, at).map(readCell) };
+    const first = at + 2;
+    const last = first + limits.reduce((sum, { plan }) => sum + cellsOf(plan.algorithm.kind), 0);
+    at = last + permits.length;
+    const [cells, held] = [reply.slice(first, last).map(readCell), reply.slice(last, at).map(Number)];
+    return { born, blockedUntil, cells, held };
   });
-  if (reply.length !== at || !Number.isSafeInteger(Number(reply[1]))) return undefined;
-  return { agreed: Number(reply[0]) === 1, now: Number(reply[1]), rows: stored, resets: Number(reply[2]) };
+  const end = hasEnd ? reply.slice(at) : [0, 0, 0, ''];
+  const now = Number(reply[1]);
+  if (end.length !== 4 || reply.length !== at + (hasEnd ? 4 : 0) || !Number.isSafeInteger(now))
+    return undefined;
+  const [fence, expiresAt, mustWait, ticket] = end;
+  return {
+    agreed: Number(reply[0]) > 0,
+    now,
+    rows: stored,
+    resets: Number(reply[2]),
+    isHeld: Number(reply[0]) === 2,
+    fence: Number(fence),
+    expiresAt: Number(expiresAt),
+    mustWait: Number(mustWait) === 1,
+    ticket: ticket === '' ? undefined : String(ticket),
+  };
 }
 
 function readCell(value: unknown): number {

@@ -12,12 +12,26 @@ import type {
   StoreBlock,
   StoreCorrection,
   StoreKey,
+  StoreLease,
+  StoreLine,
   StoreReply,
   StoreRequest,
   StoreRow,
 } from '../store.ts';
+import { ADMIT, LEASE, LEAVE } from './admit-lua.ts';
 import { type Commands, commandsOf, type RedisClient } from './client.ts';
-import { ALGORITHMS, escapeId, pushCharges, pushRow, readReply, rowKey, slotTag } from './encode.ts';
+import {
+  ALGORITHMS,
+  escapeId,
+  leasesKey,
+  lineKeys,
+  pushCharges,
+  pushPermits,
+  pushRow,
+  readReply,
+  rowKey,
+  slotTag,
+} from './encode.ts';
 import { Script } from './script.ts';
 import { CORRECT, DECIDE, MANAGE } from './scripts.ts';
 
@@ -65,6 +79,9 @@ class RedisStore implements Store {
   readonly #remember: string;
   readonly #keeps: boolean;
   readonly #decide: Script;
+  readonly #admit: Script;
+  readonly #lease: Script;
+  readonly #leave: Script;
   readonly #correct: Script;
   readonly #manage: Script;
 
@@ -74,30 +91,90 @@ class RedisStore implements Store {
     this.#remember = String(remember);
     this.#keeps = remember > 0;
     this.#decide = new Script(commands, DECIDE);
+    this.#admit = new Script(commands, ADMIT);
+    this.#lease = new Script(commands, LEASE);
+    this.#leave = new Script(commands, LEAVE);
     this.#correct = new Script(commands, CORRECT);
     this.#manage = new Script(commands, MANAGE);
   }
 
-  async decide({ id, mode, now, rows }: StoreRequest): Promise<StoreReply> {
+  async decide(request: StoreRequest): Promise<StoreReply> {
+    const { id, mode, now, rows, line } = request;
     const isKept = mode === 'charge' && this.#keeps;
-    const keys = this.#keys(rows, isKept ? id : undefined);
+    const isPlain = line === undefined && rows.every(({ permits }) => permits.length === 0);
     const args = [mode, instant(now), isKept ? this.#remember : '0'];
-    for (const row of rows) pushRow(args, row);
-    const reply = await this.#decide.run(keys, args);
-    const read = readReply(reply, rows);
+    const keys = rows.map((row) => rowKey(this.#prefix, row));
+    if (isPlain) for (const row of rows) pushRow(args, row);
+    else this.#pushPermits(keys, args, request);
+    this.#pushOperation(keys, rows, isKept ? id : undefined);
+    const reply = await (isPlain ? this.#decide : this.#admit).run(keys, args);
+    const read = readReply(reply, rows, !isPlain);
     if (read !== undefined) return read;
     const message = `the script replied ${show(reply)}, which is no decision`;
     throw new StoreError({ code: 'bad-reply', path: 'store', value: reply, message });
   }
 
-  async refund(id: string, rows: readonly StoreCorrection[], now?: Millis): Promise<void> {
-    const keys = this.#keys(rows, this.#keeps ? id : undefined);
-    const args = ['refund', instant(now), this.#remember];
+  /** What the script for permits and lines wants to know beside the rates. */
+  #pushPermits(keys: string[], args: string[], { id, rows, lease, line }: StoreRequest): void {
+    args.push(String(rows.length));
+    for (const row of rows) {
+      pushRow(args, row);
+      pushPermits(args, row);
+      for (const { name } of row.permits) keys.push(leasesKey(this.#prefix, row, name));
+    }
+    args.push(escapeId(lease?.id ?? id));
+    const [first] = rows;
+    if (line === undefined || first === undefined) return;
+    keys.push(...lineKeys(this.#prefix, first, line));
+    const rank = String(100 - line.priority).padStart(3, '0');
+    args.push(line.ticket ?? '', rank, line.order, String(line.size), String(line.patience));
+  }
+
+  async correct(
+    id: string,
+    how: 'refund' | 'charge',
+    rows: readonly StoreCorrection[],
+    now?: Millis,
+  ): Promise<void> {
+    const keys = rows.map((row) => rowKey(this.#prefix, row));
+    this.#pushOperation(keys, rows, this.#keeps ? id : undefined);
+    const args = [how, instant(now), this.#remember];
     for (const { limits, born } of rows) {
       pushCharges(args, limits);
       args.push(String(born));
     }
     await this.#correct.run(keys, args);
+  }
+
+  async release(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean> {
+    return (await this.#onLease('release', lease, rows, now)) > 0;
+  }
+
+  async renew(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<Millis | undefined> {
+    const expiresAt = await this.#onLease('renew', lease, rows, now);
+    return expiresAt === 0 ? undefined : expiresAt;
+  }
+
+  async #onLease(
+    what: string,
+    { id }: StoreLease,
+    rows: readonly StoreRow[],
+    now: Millis | undefined,
+  ): Promise<number> {
+    const keys: string[] = [];
+    const args = [what, instant(now), escapeId(id)];
+    for (const row of rows) {
+      for (const { name, cost, length } of row.permits) {
+        if (cost === 0) continue;
+        keys.push(leasesKey(this.#prefix, row, name));
+        args.push(String(cost), String(length), row.partition.isShadow ? '1' : '0');
+      }
+    }
+    return Number(await this.#lease.run(keys, args));
+  }
+
+  async leave(line: StoreLine, row: StoreKey): Promise<void> {
+    if (line.ticket !== undefined) await this.#leave.run(lineKeys(this.#prefix, row, line), [line.ticket]);
   }
 
   async block(key: StoreKey, block: StoreBlock, now?: Millis): Promise<void> {
@@ -116,12 +193,10 @@ class RedisStore implements Store {
     return Number(await this.#manage.run(rows, ['forget', instant(now)])) === 1;
   }
 
-  #keys(rows: readonly StoreRow[], operation: string | undefined): string[] {
-    const keys = rows.map((row) => rowKey(this.#prefix, row));
+  #pushOperation(keys: string[], rows: readonly StoreKey[], operation: string | undefined): void {
     const [first] = rows;
     if (operation !== undefined && first !== undefined)
       keys.push(`${slotTag(this.#prefix, first)}:op:${escapeId(operation)}`);
-    return keys;
   }
 }
 
