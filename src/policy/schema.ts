@@ -77,6 +77,12 @@ const limitEntries = {
     described(quota, 'Units granted per window; "custom": an override or the descriptor brings the quota.'),
   ),
   per: v.optional(described(per, 'Whose budget it is: a descriptor field, or several; absent: one for all.')),
+  onStoreFailure: v.optional(
+    described(
+      v.picklist(['deny', 'allow', 'local']),
+      'While the store of a distributed engine fails: deny (default), allow, or decide on a share of the quota in process.',
+    ),
+  ),
   missing: v.optional(
     described(
       v.picklist(['error', 'shared', 'deny']),

@@ -2,7 +2,7 @@ import { type ActualCost, actualCost, leaseLost } from '../concurrency/admission
 import type { Reason } from '../limiter/decision.ts';
 import type { Inquiry } from '../limiter/inquiry.ts';
 import { type Clock, type Millis, wakeByTimer } from '../time.ts';
-import { DistributedAnswer } from './answer.ts';
+import { type DecisionSource, DistributedAnswer } from './answer.ts';
 import type { DistributedAdmission } from './contract.ts';
 import type { Changes } from './corrections.ts';
 import type { Store, StoreLease, StoreRow } from './store.ts';
@@ -40,8 +40,14 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
   #disarm: (() => void) | undefined;
 
   /** @param denied - why it is denied, unless it is not */
-  constructor(inquiry: Inquiry, desk: Desk, held: Held | undefined, denied?: Reason) {
-    super(inquiry, 'store', denied === undefined, denied ?? 'ok');
+  constructor(
+    inquiry: Inquiry,
+    desk: Desk,
+    held: Held | undefined,
+    denied?: Reason,
+    source: DecisionSource = 'store',
+  ) {
+    super(inquiry, source, denied === undefined, denied ?? 'ok');
     this.#desk = desk;
     this.#held = held;
     this.#expiresAt = held?.expiresAt;

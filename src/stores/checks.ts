@@ -1,5 +1,8 @@
 import { DescriptorError, type Fault, PolicyError, show, suggest } from '../errors.ts';
 import type { PolicyDocument } from '../policy/document.ts';
+import { parseDuration } from '../time.ts';
+import type { DistributedEngineOptions } from './contract.ts';
+import type { Patience } from './guard.ts';
 import type { Store } from './store.ts';
 
 /** @throws PolicyError (`bad-option`) */
@@ -31,4 +34,16 @@ export function checkId(id: string): string {
   if (typeof id === 'string' && id.length >= 1 && id.length <= 128) return id;
   const message = `${show(id)} is no id; give a string of 1 to 128 characters`;
   throw new DescriptorError({ code: 'bad-id', path: 'id', value: id, message });
+}
+
+/** @throws PolicyError (`bad-duration`) */
+export function patienceFrom({ deadline = 250 }: DistributedEngineOptions): Patience {
+  return { deadline: parseDuration(deadline, 'deadline'), failures: 5, pause: 1000 };
+}
+
+/** @throws PolicyError (`bad-option`) */
+export function shareFrom({ localShare = 0.1 }: DistributedEngineOptions): number {
+  if (typeof localShare === 'number' && localShare > 0 && localShare <= 1) return localShare;
+  const message = `${show(localShare)} is no share; give a number above 0, at most 1`;
+  throw new PolicyError([{ code: 'bad-option', path: 'localShare', value: localShare, message }]);
 }

@@ -10,8 +10,9 @@ import type { Decision } from '../limiter/decision.ts';
 import type { BlockOptions } from '../partition/blocks.ts';
 import type { Descriptor, Partition } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import type { Clock, Millis } from '../time.ts';
+import type { Clock, Duration, Millis } from '../time.ts';
 import type { DistributedDecision } from './answer.ts';
+import type { StoreEvent } from './guard.ts';
 import type { Store } from './store.ts';
 
 /** Options of {@link createDistributedEngine}. */
@@ -20,6 +21,12 @@ export interface DistributedEngineOptions {
   readonly store: Store;
   /** By which it waits, and tells the time where the store is not asked; default: the machine's clock. It decides nothing. */
   readonly clock?: Clock;
+  /** How long one call of the store may take; default 250 ms. What comes later is answered by `onStoreFailure`. */
+  readonly deadline?: Duration;
+  /** Share of a quota that a process grants by itself while the store fails and the limit says `local`: above 0, at most 1; default 0.1. */
+  readonly localShare?: number;
+  /** Hears what becomes of the store; what it throws is dropped. */
+  readonly onStoreEvent?: (event: StoreEvent) => void;
 }
 
 /** Options of one call. */

@@ -7,8 +7,8 @@
 
 import { type AcquireOptions, checkPriority, checkTimeout } from '../concurrency/gate.ts';
 import { locate } from '../engine/locate.ts';
-import { checkRatesOnly, fillQuestions, readRequest } from '../engine/request.ts';
-import { checkFields, StoreError } from '../errors.ts';
+import { checkRatesOnly, fillQuestions, type Request, readRequest } from '../engine/request.ts';
+import { checkFields, isHeadgateError, StoreError } from '../errors.ts';
 import { Answer } from '../limiter/answer.ts';
 import type { Decision, Reason } from '../limiter/decision.ts';
 import { DeniedError } from '../limiter/denied-error.ts';
@@ -22,7 +22,7 @@ import { parsePolicy } from '../policy/parse.ts';
 import { type Clock, type Millis, systemClock, toInstant } from '../time.ts';
 import { type Desk, DistributedAdmissionAnswer } from './admission.ts';
 import { DistributedAnswer, type DistributedDecision } from './answer.ts';
-import { checkId, checkLimits, checkStore } from './checks.ts';
+import { checkId, checkLimits, checkStore, patienceFrom, shareFrom } from './checks.ts';
 import type {
   DistributedAcquireOptions,
   DistributedAdmission,
@@ -31,12 +31,14 @@ import type {
   DistributedEngineOptions,
 } from './contract.ts';
 import { type Changes, corrections, scratch, storeKey } from './corrections.ts';
+import { Fallback, LocalAdmission, type LocalRequest } from './fallback.ts';
+import { GuardedStore } from './guard.ts';
 import { Inquest, type Site, sitesOf } from './inquest.ts';
 import { operationIds } from './operation.ts';
 import { ScratchTable } from './scratch.ts';
 import { storePartitions } from './slots.ts';
-import type { Store, StoreKey, StoreLine } from './store.ts';
-import { type Attempt, waitForTurn } from './turn.ts';
+import type { Store, StoreKey, StoreLine, StoreReply } from './store.ts';
+import { type AnyAdmission, type Attempt, waitForTurn } from './turn.ts';
 
 export type { DecisionSource, DistributedDecision } from './answer.ts';
 export type {
@@ -46,6 +48,7 @@ export type {
   DistributedEngine,
   DistributedEngineOptions,
 } from './contract.ts';
+export type { StoreEvent } from './guard.ts';
 export type {
   Store,
   StoreBlock,
@@ -79,7 +82,7 @@ export function createDistributedEngine<const P extends PolicyDocument>(
   policy: P,
   options: DistributedEngineOptions,
 ): DistributedEngine<P> {
-  checkFields(options, ['store', 'clock']);
+  checkFields(options, ['store', 'clock', 'deadline', 'localShare', 'onStoreEvent']);
   return new StoreEngine(policy, options) as DistributedEngine<P>;
 }
 
@@ -90,13 +93,17 @@ class StoreEngine implements DistributedEngine, Desk {
   readonly #sites: ReadonlyMap<CompiledGroup, readonly Site[]>;
   readonly #nextId: () => string = operationIds();
 
-  constructor(document: PolicyDocument, { store, clock = systemClock }: DistributedEngineOptions) {
+  readonly #fallback: Fallback;
+
+  constructor(document: PolicyDocument, options: DistributedEngineOptions) {
+    const { store, clock = systemClock, onStoreEvent } = options;
     const { table } = stateFrom({ clock });
     const parsed = parsePolicy(document);
     checkStore(store);
     checkLimits(parsed, store);
-    this.store = store;
+    this.store = new GuardedStore(store, clock, patienceFrom(options), onStoreEvent);
     this.clock = clock;
+    this.#fallback = new Fallback(parsed, shareFrom(options), clock);
     this.#policy = compilePolicy(parsed, {}, table, this, undefined, ScratchTable);
     const partitions = storePartitions(parsed, store.isPartitioned);
     for (const isShadow of [false, true]) {
@@ -125,17 +132,14 @@ class StoreEngine implements DistributedEngine, Desk {
     return this.#decide(this.#read(descriptor), given(options), 'peek');
   }
 
-  async tryAcquire(
-    descriptor: LooseDescriptor,
-    options?: DistributedAcquireOptions,
-  ): Promise<DistributedAdmissionAnswer> {
+  async tryAcquire(descriptor: LooseDescriptor, options?: DistributedAcquireOptions): Promise<AnyAdmission> {
     return this.#admit(this.#read(descriptor), { ...options });
   }
 
   async acquire(
     descriptor: LooseDescriptor,
     options: AcquireOptions & DistributedAcquireOptions = {},
-  ): Promise<DistributedAdmissionAnswer> {
+  ): Promise<AnyAdmission> {
     const call = this.#read(descriptor);
     const { queue } = call.group?.entrance ?? {};
     const priority = checkPriority(options.priority);
@@ -172,6 +176,7 @@ class StoreEngine implements DistributedEngine, Desk {
 
   async refund(decision: Decision, options?: DistributedCheckOptions): Promise<void> {
     const now = given(options);
+    if (decision instanceof LocalAdmission) return this.#fallback.refund(decision);
     const charges = Answer.of(decision, this).takeCharges();
     await this.correct(
       'refund',
@@ -209,7 +214,8 @@ class StoreEngine implements DistributedEngine, Desk {
     const request = readRequest(this.#policy, descriptor);
     const { group } = request;
     const id = this.#nextId();
-    if (group === undefined) return { id, leaseId: id, group, inquest: undefined, lineKey: '' };
+    if (group === undefined)
+      return { id, leaseId: id, group, inquest: undefined, lineKey: '', local: undefined };
     fillQuestions(this.#policy, group, descriptor, request);
     const inquest = new Inquest(group, this.#sites.get(group) ?? []);
     return {
@@ -217,8 +223,19 @@ class StoreEngine implements DistributedEngine, Desk {
       leaseId: id,
       group,
       inquest,
+      local: this.#localRequest(descriptor, group, request),
       lineKey: group.entrance.queue === undefined ? '' : group.entrance.lineKey(),
     };
+  }
+
+  /** What this process needs to know to decide by itself, where the policy has it do so: the caller's object may change. */
+  #localRequest(
+    descriptor: LooseDescriptor,
+    { name }: CompiledGroup,
+    { tier, match }: Request,
+  ): LocalRequest | undefined {
+    if (this.#fallback.strategyOf(name) !== 'local') return undefined;
+    return { descriptor: { ...descriptor }, group: name, tier, params: match?.params };
   }
 
   async #decide(call: Call, now: Millis | undefined, mode: Mode): Promise<DistributedDecision> {
@@ -231,14 +248,15 @@ class StoreEngine implements DistributedEngine, Desk {
     }
     const { inquiry } = group?.entrance ?? this.#policy.unmatched;
     const asked = modeOf(inquest, mode);
-    const reply = await this.store.decide({ id, mode: asked, now, rows: inquest.rows });
+    const reply = await this.#orNone(this.store.decide({ id, mode: asked, now, rows: inquest.rows }));
+    if (reply === undefined) return this.#decideAlone(call, inquest, now, mode);
     return inquest.decide(reply, reply.now, mode, (isAgreed) => {
       if (asked === 'charge' && isAgreed !== reply.agreed) throw disagreement(reply);
       return new DistributedAnswer(inquiry, 'store', isAgreed);
     });
   }
 
-  async #admit(call: Call, options: DistributedAcquireOptions): Promise<DistributedAdmissionAnswer> {
+  async #admit(call: Call, options: DistributedAcquireOptions): Promise<AnyAdmission> {
     if (options.id !== undefined) call.leaseId = checkId(options.id);
     return (await this.#attempt(call, { ...options, priority: 0 }, { keep: 0 })).admission;
   }
@@ -268,7 +286,10 @@ class StoreEngine implements DistributedEngine, Desk {
     const lease = { id: leaseId };
     const line = this.#line(call, priority, ticket, keep);
     const holds = rows.some(({ permits }) => permits.some(({ cost }) => cost > 0));
-    const reply = await this.store.decide({ id, mode: asked, now, rows, line, ...(holds && { lease }) });
+    const deciding = this.store.decide({ id, mode: asked, now, rows, line, ...(holds && { lease }) });
+    const reply = await this.#orNone(deciding);
+    // Who waits already goes on waiting; the place is kept for a while.
+    if (reply === undefined) return { admission: this.#decideAlone(call, inquest, now, 'charge'), ticket };
     const { mustWait, isHeld, fence, expiresAt } = reply;
     const admission = inquest.decide(reply, reply.now, mustWait ? 'peek' : 'charge', (isAgreed) => {
       if (asked === 'charge' && !isHeld && (isAgreed && !mustWait) !== reply.agreed)
@@ -284,6 +305,29 @@ class StoreEngine implements DistributedEngine, Desk {
       return new DistributedAdmissionAnswer(inquiry, this, undefined, instead);
     });
     return { admission, ticket: reply.ticket === 'full' ? undefined : reply.ticket };
+  }
+
+  /** @returns `undefined` if the store has failed */
+  async #orNone(deciding: Promise<StoreReply>): Promise<StoreReply | undefined> {
+    try {
+      return await deciding;
+    } catch (error) {
+      if (isHeadgateError(error, 'StoreError')) return undefined;
+      throw error;
+    }
+  }
+
+  /** What the policy says for when the store fails. */
+  #decideAlone({ group, local }: Call, inquest: Inquest, now: Millis | undefined, mode: Mode): AnyAdmission {
+    const { inquiry } = group?.entrance ?? this.#policy.unmatched;
+    const strategy = group === undefined ? 'deny' : this.#fallback.strategyOf(group.name);
+    const decided = local === undefined ? undefined : this.#fallback.decide(local, mode);
+    if (decided !== undefined) return decided;
+    return inquest.decide(undefined, now ?? this.#now(), 'peek', (isAgreed) => {
+      const reason = isAgreed ? undefined : inquiry.blocking?.reason;
+      const denied = reason ?? (strategy === 'allow' ? undefined : 'store-failure');
+      return new DistributedAdmissionAnswer(inquiry, this, undefined, denied, 'fallback');
+    });
   }
 
   #line(
@@ -322,6 +366,8 @@ interface Call {
   readonly group: CompiledGroup | undefined;
   readonly inquest: Inquest | undefined;
   readonly lineKey: string;
+  /** Where this process may have to decide by itself. */
+  readonly local: LocalRequest | undefined;
 }
 
 /** How a request stands in line. */

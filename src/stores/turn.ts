@@ -2,10 +2,14 @@ import type { AcquireOptions } from '../concurrency/gate.ts';
 import type { Reason } from '../limiter/decision.ts';
 import { type Clock, type Millis, wakeByTimer } from '../time.ts';
 import type { DistributedAdmissionAnswer } from './admission.ts';
+import type { LocalAdmission } from './fallback.ts';
+
+/** An answer of a store, or one that this process has given by itself. */
+export type AnyAdmission = DistributedAdmissionAnswer | LocalAdmission;
 
 /** An answer, and the place in line that goes with it. */
 export interface Attempt {
-  readonly admission: DistributedAdmissionAnswer;
+  readonly admission: AnyAdmission;
   readonly ticket: string | undefined;
 }
 
@@ -35,7 +39,7 @@ export async function waitForTurn({
   attempt,
   leave,
   ...options
-}: Waiting): Promise<DistributedAdmissionAnswer> {
+}: Waiting): Promise<AnyAdmission> {
   const early = typeof options.signal === 'function' ? undefined : options.signal;
   early?.throwIfAborted();
   if (patience === 0) return (await attempt(undefined, 0, 'queue-timeout')).admission;
@@ -49,7 +53,7 @@ export async function waitForTurn({
       await Promise.allSettled([admission.cancel(), ticket === undefined ? undefined : leave(ticket)]);
       throw signal.reason;
     }
-    if (ticket === undefined) return admission;
+    if (ticket === undefined || admission.allowed) return admission;
     const left = deadline - clock.now();
     if (left <= 0) break;
     await sleep(clock, Math.min(left, pause(admission)), signal);
@@ -61,7 +65,7 @@ export async function waitForTurn({
 }
 
 /** How long it is of no use to look again. */
-function pause({ reason, at, retryAt }: DistributedAdmissionAnswer): Millis {
+function pause({ reason, at, retryAt }: AnyAdmission): Millis {
   const chance = LEAST_SLEEP + Math.floor(Math.random() * (MOST_SLEEP - LEAST_SLEEP));
   if (reason !== 'quota' || retryAt === undefined) return chance;
   return Math.min(LONGEST_SLEEP, Math.max(retryAt - at, LEAST_SLEEP));
