@@ -11,6 +11,8 @@ import type { Store, StoreLease, StoreRow } from './store.ts';
 export interface Desk {
   readonly store: Store;
   readonly clock: Clock;
+  /** An id for an operation. */
+  readonly nextId: () => string;
   /** Gives charges back, each by its cost, or charges as much again. */
   correct(how: 'refund' | 'charge', charges: Changes): Promise<void>;
 }
@@ -60,7 +62,7 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
     this.#isOpen = false;
     this.#unwatch();
     if (this.#held === undefined || !wasOpen) return wasOpen;
-    return this.#desk.store.release(this.#held.lease, this.#held.rows);
+    return this.#desk.store.release(this.#desk.nextId(), this.#held.lease, this.#held.rows);
   }
 
   async renew(): Promise<boolean> {

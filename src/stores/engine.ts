@@ -91,7 +91,7 @@ class StoreEngine implements DistributedEngine, Desk {
   readonly store: Store;
   readonly clock: Clock;
   readonly #sites: ReadonlyMap<CompiledGroup, readonly Site[]>;
-  readonly #nextId: () => string = operationIds();
+  readonly nextId: () => string = operationIds();
 
   readonly #fallback: Fallback;
 
@@ -187,7 +187,7 @@ class StoreEngine implements DistributedEngine, Desk {
 
   async correct(how: 'refund' | 'charge', charges: Changes, now?: Millis): Promise<void> {
     const rows = corrections(charges);
-    if (rows.length > 0) await this.store.correct(this.#nextId(), how, rows, now);
+    if (rows.length > 0) await this.store.correct(this.nextId(), how, rows, now);
   }
 
   async block(partition: Partition, options: BlockOptions & DistributedCheckOptions): Promise<void> {
@@ -213,7 +213,7 @@ class StoreEngine implements DistributedEngine, Desk {
   #read(descriptor: LooseDescriptor): Call {
     const request = readRequest(this.#policy, descriptor);
     const { group } = request;
-    const id = this.#nextId();
+    const id = this.nextId();
     if (group === undefined)
       return { id, leaseId: id, group, inquest: undefined, lineKey: '', local: undefined };
     fillQuestions(this.#policy, group, descriptor, request);

@@ -42,6 +42,9 @@ export type StoreEvent =
 /** A timer that is this late shows that the process was busy: the reply may have come in the meantime. */
 const LATE: Millis = 20;
 
+/** How long to wait before a call whose connection broke is made again, each time. */
+const PAUSES: readonly Millis[] = [10, 40];
+
 /** A store that always answers in time, if only with a {@link StoreError}. */
 export class GuardedStore implements Store {
   readonly algorithms: readonly string[];
@@ -65,16 +68,15 @@ export class GuardedStore implements Store {
     this.#tell = teller(tell);
   }
 
-  /** Asked twice if the connection broke: the store does an operation once. */
+  /** Asked again if the connection broke: the store does an operation once. */
   async decide(request: StoreRequest): Promise<StoreReply> {
-    const { lease, rows, now } = request;
+    const { id, lease, rows, now } = request;
     // Nobody holds what is granted too late.
     const onLate = (reply: StoreReply): void => {
       if (lease !== undefined && reply.fence > 0)
-        this.#store.release(lease, rows, now).catch(() => undefined);
+        this.#store.release(`${id}.late`, lease, rows, now).catch(() => undefined);
     };
-    const ask = (): Promise<StoreReply> => this.#store.decide(request);
-    const reply = await this.#call(() => ask().catch((error) => retried(error, ask)), onLate);
+    const reply = await this.#call(() => this.#persist(() => this.#store.decide(request)), onLate);
     if (reply.resets > 0) this.#tell({ type: 'reset', rows: reply.resets });
     return reply;
   }
@@ -85,16 +87,15 @@ export class GuardedStore implements Store {
     rows: readonly StoreCorrection[],
     now?: Millis,
   ): Promise<void> {
-    const correct = (): Promise<void> => this.#store.correct(id, how, rows, now);
-    return this.#call(() => correct().catch((error) => retried(error, correct)));
+    return this.#call(() => this.#persist(() => this.#store.correct(id, how, rows, now)));
   }
 
-  release(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean> {
-    return this.#call(() => this.#store.release(lease, rows, now));
+  release(id: string, lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean> {
+    return this.#call(() => this.#persist(() => this.#store.release(id, lease, rows, now)));
   }
 
   renew(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<Millis | undefined> {
-    return this.#call(() => this.#store.renew(lease, rows, now));
+    return this.#call(() => this.#persist(() => this.#store.renew(lease, rows, now)));
   }
 
   leave(line: StoreLine, row: StoreKey): Promise<void> {
@@ -153,6 +154,27 @@ export class GuardedStore implements Store {
     if (isNew) this.#tell({ type: 'left-alone', until: this.#openUntil });
   }
 
+  /** Does an operation again if it is not known whether it was done, in case the connection is back in a moment. */
+  async #persist<T>(act: () => Promise<T>): Promise<T> {
+    for (const pause of PAUSES) {
+      try {
+        return await act();
+      } catch (error) {
+        if (!isHeadgateError(error, 'StoreError') || error.code !== 'failed') throw error;
+        await this.#sleep(pause);
+      }
+    }
+    return act();
+  }
+
+  #sleep(length: Millis): Promise<void> {
+    const at = this.#clock.now() + length;
+    return new Promise((resolve) => {
+      if (this.#clock.wakeAt === undefined) wakeByTimer(this.#clock, at, resolve);
+      else this.#clock.wakeAt(at, resolve);
+    });
+  }
+
   /** Settles when `act` does, or when its time is up: also for one that never settles. */
   #inTime<T>(act: () => Promise<T>, onLate: ((value: T) => void) | undefined): Promise<T> {
     const clock = this.#clock;
@@ -186,12 +208,6 @@ export class GuardedStore implements Store {
       );
     });
   }
-}
-
-/** Does it again if it is not known whether it was done. */
-function retried<T>(error: unknown, act: () => Promise<T>): Promise<T> {
-  if (isHeadgateError(error, 'StoreError') && error.code === 'failed') return act();
-  throw error;
 }
 
 function asStoreError(error: unknown): StoreError {

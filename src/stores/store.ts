@@ -163,8 +163,8 @@ export interface Store {
     rows: readonly StoreCorrection[],
     now?: Millis,
   ): Promise<void>;
-  /** Gives the permits of a lease back; whether it was held. */
-  release(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean>;
+  /** Gives the permits of a lease back; whether it was held. Done once for an `id`. */
+  release(id: string, lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean>;
   /** Starts the time of a lease anew; when it expires, or `undefined` if it was not held any more. */
   renew(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<Millis | undefined>;
   /** Gives a place in a line up. */

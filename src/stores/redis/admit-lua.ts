@@ -179,8 +179,9 @@ return reply
 `;
 
 /**
- * Gives permits back (`release`) or starts their time anew (`renew`). KEYS: the sets. ARGV: what, instant or '', id,
- * then of each set how many permits, for how long, and whether it is a shadow's ('1'): those may be gone before.
+ * Gives permits back (`release`) or starts their time anew (`renew`). KEYS: the sets, then the operation's own if it is to
+ * be remembered. ARGV: what, instant or '', milliseconds that it is remembered, id, then of each set how many permits,
+ * for how long, and whether it is a shadow's ('1'): those may be gone before.
  */
 export const LEASE: string = `
 local time = redis.call('TIME')
@@ -190,17 +191,23 @@ if not now then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
   grace = 0
 end
-local id, ends, whole = ARGV[3], 0, true
+local id, ends, whole = ARGV[4], 0, true
+local keep, sets = tonumber(ARGV[3]), #KEYS
+if keep > 0 then
+  sets = sets - 1
+  local earlier = redis.call('GET', KEYS[#KEYS])
+  if earlier then return earlier end
+end
 local live = {}
-for i = 1, #KEYS do
+for i = 1, sets do
   local till = redis.pcall('ZSCORE', KEYS[i], id)
   live[i] = type(till) ~= 'table' and till and tonumber(till) > now
-  if not live[i] and ARGV[3 * i + 3] ~= '1' then whole = false end
+  if not live[i] and ARGV[3 * i + 4] ~= '1' then whole = false end
 end
-for i = 1, #KEYS do
+for i = 1, sets do
   if live[i] and (whole or ARGV[1] == 'release') then
-    local args, length = {}, tonumber(ARGV[3 * i + 2])
-    for j = 1, tonumber(ARGV[3 * i + 1]) do
+    local args, length = {}, tonumber(ARGV[3 * i + 3])
+    for j = 1, tonumber(ARGV[3 * i + 2]) do
       local member = id
       if j > 1 then member = id .. '#' .. j end
       if ARGV[1] == 'renew' then args[#args + 1] = string.format('%.0f', now + length) end
@@ -212,11 +219,13 @@ for i = 1, #KEYS do
     else
       redis.call('ZREM', KEYS[i], unpack(args))
     end
-    if ends == 0 and ARGV[3 * i + 3] ~= '1' then ends = now + length end
+    if ends == 0 and ARGV[3 * i + 4] ~= '1' then ends = now + length end
   end
 end
-if not whole then return '0' end
-return string.format('%.0f', ends)
+if not whole then ends = 0 end
+local reply = string.format('%.0f', ends)
+if keep > 0 then redis.call('SET', KEYS[#KEYS], reply, 'PX', keep) end
+return reply
 `;
 
 /** Gives a place up. KEYS: `queue`, `seen`. ARGV: the ticket. */

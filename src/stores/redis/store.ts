@@ -146,8 +146,8 @@ class RedisStore implements Store {
     await this.#correct.run(keys, args);
   }
 
-  async release(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean> {
-    return (await this.#onLease('release', lease, rows, now)) > 0;
+  async release(id: string, lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean> {
+    return (await this.#onLease('release', lease, rows, now, this.#keeps ? id : undefined)) > 0;
   }
 
   async renew(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<Millis | undefined> {
@@ -160,9 +160,10 @@ class RedisStore implements Store {
     { id }: StoreLease,
     rows: readonly StoreRow[],
     now: Millis | undefined,
+    operation?: string,
   ): Promise<number> {
     const keys: string[] = [];
-    const args = [what, instant(now), escapeId(id)];
+    const args = [what, instant(now), operation === undefined ? '0' : this.#remember, escapeId(id)];
     for (const row of rows) {
       for (const { name, cost, length } of row.permits) {
         if (cost === 0) continue;
@@ -170,6 +171,7 @@ class RedisStore implements Store {
         args.push(String(cost), String(length), row.partition.isShadow ? '1' : '0');
       }
     }
+    this.#pushOperation(keys, rows, operation);
     return Number(await this.#lease.run(keys, args));
   }
 
