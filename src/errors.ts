@@ -46,6 +46,7 @@ export type HeadgateErrorName =
   | 'DeniedError'
   | 'LeaseError'
   | 'SnapshotError'
+  | 'RetryError'
   | 'StoreError';
 
 /** How many faults a {@link PolicyError} lists at most; a document with more says how many were left out. */
@@ -114,6 +115,8 @@ export interface ErrorsByName {
   StoreError: StoreError;
   /** Bytes that are no snapshot. */
   SnapshotError: HeadgateError;
+  /** A request of `headgate/client` that was given up. */
+  RetryError: HeadgateError;
 }
 
 /**
@@ -161,8 +164,8 @@ export function collectFaults<T extends Record<string, unknown>>(checks: { [K in
 }
 
 /** @throws PolicyError (`unknown-field`) for every own field of `options` that is not in `known` */
-export function checkFields(options: object, known: readonly string[]): void {
-  const faults = unknownFields(options, known);
+export function checkFields(options: object, known: readonly string[], path = ''): void {
+  const faults = unknownFields(options, known, path);
   const [first, ...rest] = faults;
   if (first !== undefined) throw new PolicyError([first, ...rest]);
 }

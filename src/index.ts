@@ -54,6 +54,7 @@ export type {
   NearLimitEvent,
   QueuedEvent,
   ReloadedEvent,
+  ShadowVerdict,
 } from './engine/events.ts';
 export type { Explanation, LimitExplanation } from './engine/explain.ts';
 export { type RestoreReport, SnapshotError } from './engine/snapshot.ts';

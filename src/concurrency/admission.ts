@@ -1,4 +1,4 @@
-import { CostError, HeadgateError, join, show } from '../errors.ts';
+import { CostError, HeadgateError, join, show, suggest } from '../errors.ts';
 import { Answer } from '../limiter/answer.ts';
 import { checkCost } from '../limiter/cost.ts';
 import type { Decision, Reason } from '../limiter/decision.ts';
@@ -26,7 +26,7 @@ export interface Admission extends Decision {
    *
    * @param actual - units of the limits that count `requests`, or units by name; those not named stay as charged
    * @returns whether it was the first call
-   * @throws CostError
+   * @throws CostError, also for a unit that no limit counts
    */
   settle(actual: ActualCost): boolean;
   /** Gives everything back, charges and permits; `false` if it had been released, settled or cancelled. */
@@ -59,6 +59,7 @@ export interface Office {
 /** A decision with the permits it holds. */
 export class AdmissionAnswer extends Answer implements Admission {
   readonly #office: Office;
+  readonly #units: ReadonlySet<string>;
   readonly #lease: Lease | undefined;
   readonly #shadow: Lease | undefined;
   #isOpen: boolean;
@@ -72,6 +73,7 @@ export class AdmissionAnswer extends Answer implements Admission {
   constructor(inquiry: Inquiry, office: Office, lease: Lease | undefined, denied?: Reason, shadow?: Lease) {
     super(inquiry, denied === undefined, denied);
     this.#office = office;
+    this.#units = inquiry.units;
     this.#lease = lease;
     this.#shadow = shadow;
     this.#isOpen = this.allowed;
@@ -102,7 +104,7 @@ export class AdmissionAnswer extends Answer implements Admission {
   }
 
   settle(actual: ActualCost): boolean {
-    for (const { question } of this.verdicts) actualCost(actual, question.slot.unit);
+    checkActual(actual, this.#units);
     if (!this.allowed || this.#isSettled) return false;
     this.#isSettled = true;
     const now = this.#office.now();
@@ -167,17 +169,27 @@ export class AdmissionAnswer extends Answer implements Admission {
   }
 }
 
-/** What an actual cost says about a unit; `undefined`: nothing. */
-export function actualCost(actual: ActualCost, unit: string): number | undefined {
-  if (typeof actual === 'object' && actual !== null) {
-    const cost = Object.hasOwn(actual, unit) ? actual[unit] : undefined;
-    return cost === undefined ? undefined : checkCost(cost, join('cost', unit));
-  }
-  if (typeof actual !== 'number') {
+/** @throws CostError, also for a unit that nothing counts: what was misspelt would go free */
+export function checkActual(actual: ActualCost, units: ReadonlySet<string>): void {
+  if (typeof actual !== 'object' || actual === null) {
+    if (typeof actual === 'number') return void checkCost(actual);
     const message = `${show(actual)} is no cost; give a number of requests, or units by name`;
     throw new CostError({ code: 'bad-cost', path: 'cost', value: actual, message });
   }
-  return unit === 'requests' ? checkCost(actual) : undefined;
+  for (const [unit, cost] of Object.entries(actual)) {
+    const path = join('cost', unit);
+    if (units.has(unit)) checkCost(cost, path);
+    else {
+      const message = `no limit counts ${show(unit)}${suggest(unit, [...units])}`;
+      throw new CostError({ code: 'unknown-unit', path, value: cost, message });
+    }
+  }
+}
+
+/** What was used of one unit, if that is said. */
+export function actualCost(actual: ActualCost, unit: string): number | undefined {
+  if (typeof actual === 'number') return unit === 'requests' ? actual : undefined;
+  return Object.hasOwn(actual, unit) ? actual[unit] : undefined;
 }
 
 /** Why a signal is aborted whose lease has expired. */

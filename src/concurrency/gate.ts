@@ -75,7 +75,7 @@ export class Gate implements Desk {
   }
 
   #acquire(applicant: Applicant, options: AcquireOptions): Promise<AdmissionAnswer> {
-    const signal = typeof options.signal === 'function' ? undefined : options.signal;
+    const signal = typeof options.signal === 'function' ? undefined : checkSignal(options.signal);
     const priority = checkPriority(options.priority);
     const timeout = checkTimeout(options.timeout);
     signal?.throwIfAborted();
@@ -209,7 +209,7 @@ function decide({ inquiry, denied, permits }: Entrance, now: Millis, mustWait: b
 }
 
 function signalOf({ signal }: AcquireOptions): AbortSignal | undefined {
-  const made = typeof signal === 'function' ? signal() : signal;
+  const made = typeof signal === 'function' ? checkSignal(signal()) : signal;
   made?.throwIfAborted();
   return made;
 }
@@ -229,6 +229,13 @@ export async function runAdmitted<T>(
   } finally {
     admission.release();
   }
+}
+
+/** @throws DescriptorError (`bad-signal`) */
+export function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || typeof signal?.throwIfAborted === 'function') return signal;
+  const message = `${show(signal)} is no signal; give an AbortSignal, or a function that returns one`;
+  throw new DescriptorError({ code: 'bad-signal', path: 'signal', value: signal, message });
 }
 
 /** @throws DescriptorError (`bad-priority`) */

@@ -15,6 +15,16 @@ import type { Millis } from '../time.ts';
 export interface DecisionEvent {
   /** What was decided; `limits` says what each limit said, shadow limits too. */
   readonly decision: Decision;
+  /** What would have come of it with each shadow limit enforced; empty where the group has none. */
+  readonly shadows: readonly ShadowVerdict[];
+}
+
+/** What would have come of a request with a shadow limit enforced; a candidate, in place of its limit. */
+export interface ShadowVerdict {
+  /** Name of the shadow limit; a candidate's is `limit.candidate`. */
+  readonly limit: string;
+  /** `agreed`: nothing would have changed. */
+  readonly verdict: 'agreed' | 'wouldDeny' | 'wouldAllow';
 }
 
 /** Of `queued`. */

@@ -19,7 +19,13 @@ export class EngineObserver implements Observer {
 
   onDecided(decision: Decision, inquiry: Inquiry): void {
     const event = decision.allowed ? 'allowed' : 'denied';
-    if (this.#events.has(event)) this.#events.emit(event, { decision });
+    if (this.#events.has(event)) {
+      const shadows = inquiry.shadows.map((shadow) => ({
+        limit: shadow.slot.name,
+        verdict: inquiry.comparison(shadow),
+      }));
+      this.#events.emit(event, { decision, shadows });
+    }
     if (decision.allowed && this.#events.has('near-limit')) this.#tellNearLimits(inquiry);
   }
 

@@ -27,7 +27,7 @@ export class SnapshotError extends HeadgateError {
 
 /** What an engine has taken in from a snapshot. */
 export interface RestoreReport {
-  /** Keys, over all partitions, that have used something still to be remembered. */
+  /** Keys, over all partitions of enforced limits, that have used something still to be remembered. */
   readonly restored: number;
   /** Keys that had nothing left by now. */
   readonly expired: number;
@@ -195,7 +195,7 @@ function readContent(
   const documents = limitsOf(JSON.parse(input.text()), algorithms);
   const limits = new Map<string, Earlier>();
   const all: SavedPartition[] = [];
-  const read = (): Map<string, { table: PartitionTable }> => {
+  const read = (isReported: boolean): Map<string, { table: PartitionTable }> => {
     const partitions = new Map<string, { table: PartitionTable }>();
     for (let left = input.uint32(); left > 0; left--) {
       const fields: string[] = JSON.parse(input.text());
@@ -210,12 +210,13 @@ function readContent(
           limits.set(name, { document, rate: { plan, offset, home: { offset: -1 } } });
         offset += plan.algorithm.cells;
       }
-      all.push({ limits: saved.map(({ name }) => name), ...readTable(input, table, offset, now) });
+      const counts = readTable(input, table, offset, now);
+      if (isReported) all.push({ limits: saved.map(({ name }) => name), ...counts });
       partitions.set(partitionId(fields), { table });
     }
     return partitions;
   };
-  const policy = { partitions: read(), shadows: read(), limits };
+  const policy = { partitions: read(true), shadows: read(false), limits };
   if (!input.isAtEnd) throw new RangeError('there is more of it than there should be');
   return { seed, before: { policy, carry: () => 'keep', now }, partitions: all };
 }

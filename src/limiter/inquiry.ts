@@ -20,6 +20,8 @@ export class Inquiry {
   readonly #shadowRows: readonly Row[];
   /** All of them, in the order they are reported. */
   readonly all: readonly Question[];
+  /** What may be counted. */
+  readonly units: ReadonlySet<string>;
   /** The question, if there is just one. */
   readonly only: Question | undefined;
   /** What was decided last, at which instant and how. */
@@ -29,10 +31,12 @@ export class Inquiry {
   /** The limit that the decision is about: denied, the one that blocks; allowed, the one nearest to empty. */
   decisive: Question | undefined = undefined;
 
-  constructor(owner: object, group: string, all: readonly Question[]) {
+  /** @param units - all that the policy counts; default: what these limits do */
+  constructor(owner: object, group: string, all: readonly Question[], units?: ReadonlySet<string>) {
     this.owner = owner;
     this.group = group;
     this.all = all;
+    this.units = units ?? new Set(all.map(({ slot }) => slot.unit));
     this.questions = all.filter(({ slot }) => slot.mode !== 'shadow');
     this.shadows = all.filter(({ slot }) => slot.mode === 'shadow');
     this.only = all.length === 1 ? this.questions[0] : undefined;
@@ -72,13 +76,19 @@ export class Inquiry {
 
   /** Counts what would have come of it with each shadow enforced. */
   compareShadows(): void {
-    for (const { slot, reason } of this.shadows) {
-      const would =
-        reason === 'ok' &&
-        this.questions.every((other) => other.reason === 'ok' || other.slot.name === slot.rival);
-      const { agreement } = slot;
-      if (agreement !== undefined) agreement[verdictOf(this.isAgreed, would)]++;
+    for (const shadow of this.shadows) {
+      const { agreement } = shadow.slot;
+      if (agreement !== undefined) agreement[this.comparison(shadow)]++;
     }
+  }
+
+  /** What would have come of it with this shadow enforced; a candidate, in place of its limit. */
+  comparison({ slot, reason }: Question): keyof Agreement {
+    const would =
+      reason === 'ok' &&
+      this.questions.every((other) => other.reason === 'ok' || other.slot.name === slot.rival);
+    if (would === this.isAgreed) return 'agreed';
+    return this.isAgreed ? 'wouldDeny' : 'wouldAllow';
   }
 
   /** Has every limit say where it stands after that. */
@@ -134,11 +144,6 @@ export class Inquiry {
       latest === Number.POSITIVE_INFINITY || (!isUnknown && latest !== Number.NEGATIVE_INFINITY);
     return isKnown ? latest : undefined;
   }
-}
-
-function verdictOf(isAgreed: boolean, would: boolean): keyof Agreement {
-  if (would === isAgreed) return 'agreed';
-  return isAgreed ? 'wouldDeny' : 'wouldAllow';
 }
 
 function rowsOf(questions: readonly Question[]): Row[] {

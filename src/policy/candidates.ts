@@ -5,7 +5,7 @@ import { builderOf } from './plans.ts';
 import { quotaFaults } from './quotas.ts';
 
 /** What decisions call the candidate of a limit. No limit has such a name. */
-export function candidateName(limit: string): string {
+function candidateName(limit: string): string {
   return `${limit}${SUFFIX}`;
 }
 

@@ -21,7 +21,7 @@ import { parsePattern } from './pattern.ts';
 import type { Algorithms } from './plans.ts';
 
 /** A question of a group, and what says how much its limit grants to whom. */
-export interface Member {
+interface Member {
   readonly question: Question;
   readonly grants: Grants<Terms>;
   /** The limit by which a descriptor gives the quota of a single request. */
@@ -29,7 +29,7 @@ export interface Member {
 }
 
 /** A row that a group asks against, and how its key is found. */
-export interface Place {
+interface Place {
   readonly row: Row;
   readonly partition: Partition;
   readonly missing: Missing;
@@ -81,8 +81,9 @@ export function compilePolicy(
   const whole = withCandidates(document);
   const compiled = compileLimits(whole, algorithms, options, before, Table);
   const limits = [...compiled.limits.values()];
+  const units = new Set(['requests', ...limits.map(({ slot }) => slot.unit)]);
   const groups = Object.entries(whole.groups).map(([name, group]) =>
-    compileGroup(name, group, compiled.limits, owner),
+    compileGroup(name, group, { limits: compiled.limits, units, owner }),
   );
   const isDenied = document.unmatched === 'deny';
   return {
@@ -93,16 +94,17 @@ export function compilePolicy(
     matcher: compileMatcher(document),
     permits: new Map(limits.flatMap(({ slot, held }) => (held === undefined ? [] : [[slot.name, held]]))),
     tiers: new Set(Object.keys(document.tiers ?? {})),
-    units: new Set(['requests', ...limits.map(({ slot }) => slot.unit)]),
+    units,
   };
 }
 
-function compileGroup(
-  name: string,
-  group: GroupDocument,
-  limits: ReadonlyMap<string, CompiledLimit>,
-  owner: object,
-): CompiledGroup {
+interface Whole {
+  readonly limits: ReadonlyMap<string, CompiledLimit>;
+  readonly units: ReadonlySet<string>;
+  readonly owner: object;
+}
+
+function compileGroup(name: string, group: GroupDocument, { limits, units, owner }: Whole): CompiledGroup {
   const parts = {
     enforce: { members: [] as Member[], places: [] as Place[] },
     shadow: { members: [] as Member[], places: [] as Place[] },
@@ -119,7 +121,7 @@ function compileGroup(
   }
   const queue = group.queue === undefined ? undefined : queuePlan(group.queue, 'queue');
   const { members, places } = parts.enforce;
-  const entrance = new Entrance(new Inquiry(owner, name, questions), queue);
+  const entrance = new Entrance(new Inquiry(owner, name, questions, units), queue);
   const permits = members.find(({ question }) => question.slot.kind === 'concurrency')?.question.slot.name;
   return { name, members, places, shadows: parts.shadow, entrance, permits };
 }

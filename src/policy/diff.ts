@@ -85,7 +85,7 @@ export function tellDiff({ changes, matching }: PolicyDiff, usage: readonly Usag
   const kept = usage.filter((report) => report.usage === 'kept').map(({ limit }) => limit);
   return [
     ...(changes.length === 0 ? ['nothing changed'] : changes.map(tellChange)),
-    ...matching.map((change) => `${change.pattern}: goes to ${change.after}, was ${change.before}`),
+    ...matching.map(({ pattern, before, after }) => `> ${pattern}: ${before} -> ${after}`),
     ...told.map(({ limit, usage, why }) => `usage of ${limit}: ${usage} (${why})`),
     ...(kept.length === 0 ? [] : [`usage kept: ${kept.join(', ')}`]),
   ].join('\n');

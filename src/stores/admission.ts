@@ -1,4 +1,4 @@
-import { type ActualCost, actualCost, leaseLost } from '../concurrency/admission.ts';
+import { type ActualCost, actualCost, checkActual, leaseLost } from '../concurrency/admission.ts';
 import type { Reason } from '../limiter/decision.ts';
 import type { Inquiry } from '../limiter/inquiry.ts';
 import { type Clock, type Millis, wakeByTimer } from '../time.ts';
@@ -32,6 +32,7 @@ export interface Held {
 /** A decision with the permits it holds in a store. */
 export class DistributedAdmissionAnswer extends DistributedAnswer implements DistributedAdmission {
   readonly #desk: Desk;
+  readonly #units: ReadonlySet<string>;
   readonly #held: Held | undefined;
   #expiresAt: Millis | undefined;
   /** Until when it is held for certain, by this process's clock. */
@@ -51,6 +52,7 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
   ) {
     super(inquiry, source, denied === undefined, denied ?? 'ok');
     this.#desk = desk;
+    this.#units = inquiry.units;
     this.#held = held;
     this.#expiresAt = held?.expiresAt;
     this.#safeUntil = held === undefined ? Number.POSITIVE_INFINITY : held.since + held.length;
@@ -81,12 +83,12 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
   }
 
   async settle(actual: ActualCost): Promise<boolean> {
-    const costs = this.verdicts.map(({ question, cost }) => actualCost(actual, question.slot.unit) ?? cost);
+    checkActual(actual, this.#units);
     if (!this.allowed || this.#isSettled) return false;
     this.#isSettled = true;
-    const all = this.verdicts;
     const changes = this.takeCharges().map(
-      (charge) => [charge, (costs[all.indexOf(charge)] ?? charge.cost) - charge.cost] as const,
+      (charge) =>
+        [charge, (actualCost(actual, charge.question.slot.unit) ?? charge.cost) - charge.cost] as const,
     );
     const less = changes.filter(([, by]) => by < 0).map(([charge, by]) => [charge, -by] as const);
     await this.#desk.correct('refund', less);

@@ -29,15 +29,20 @@ export interface Patience {
   readonly pause: Millis;
 }
 
-/**
- * What becomes of a store: a call `failed`; it is `left-alone` until an instant, after five failures in a row; it is
- * `back`; or it held something else than rows, which have been begun anew (`reset`).
- */
-export type StoreEvent =
-  | { readonly type: 'failed'; readonly error: StoreError }
-  | { readonly type: 'left-alone'; readonly until: Millis }
-  | { readonly type: 'back' }
-  | { readonly type: 'reset'; readonly rows: number };
+/** What becomes of a store. */
+export interface StoreEvent {
+  /**
+   * A call `failed`; the store is `left-alone` for a while, after five failures in a row; it is `back`; or it held
+   * something else than rows, which were begun anew (`reset`).
+   */
+  readonly type: 'failed' | 'left-alone' | 'back' | 'reset';
+  /** Of `failed`: why. */
+  readonly error?: StoreError;
+  /** Of `left-alone`: until when, by the engine's clock. */
+  readonly until?: Millis;
+  /** Of `reset`: how many rows. */
+  readonly rows?: number;
+}
 
 /** A timer that is this late shows that the process was busy: the reply may have come in the meantime. */
 const LATE: Millis = 20;
@@ -211,7 +216,7 @@ export class GuardedStore implements Store {
 }
 
 function asStoreError(error: unknown): StoreError {
-  if (error instanceof StoreError) return error;
+  if (isHeadgateError(error, 'StoreError')) return error;
   const message = `the store failed: ${error instanceof Error ? error.message : String(error)}`;
   return new StoreError({ code: 'failed', path: 'store', value: undefined, message }, error);
 }

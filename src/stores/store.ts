@@ -45,6 +45,7 @@ export interface StorePermit {
 
 /** A row by its key. */
 export interface StoreKey {
+  /** The partition it is of. */
   readonly partition: StorePartition;
   /** The values of the partition's fields, in their order. */
   readonly values: readonly string[];
@@ -52,7 +53,9 @@ export interface StoreKey {
 
 /** A row that is asked, by some of its limits. */
 export interface StoreRow extends StoreKey {
+  /** Rate limits that are asked. */
   readonly limits: readonly StoreLimit[];
+  /** Concurrency limits that are asked. */
   readonly permits: readonly StorePermit[];
 }
 
@@ -64,11 +67,13 @@ export interface StoreLease {
 
 /** Where requests wait that are not admitted at once. */
 export interface StoreLine {
-  /** Who waits here: group and keys. */
+  /** The group whose requests wait here. */
   readonly group: string;
+  /** The keys of its limits, as one text. */
   readonly key: string;
   /** Waiters it takes. */
   readonly size: number;
+  /** Who goes first among equal priorities. */
   readonly order: 'oldest-first' | 'newest-first';
   /** Higher goes first: an integer from -100 to 100. */
   readonly priority: number;
@@ -89,6 +94,7 @@ export interface StoreRequest {
   readonly mode: 'charge' | 'deny' | 'peek';
   /** Decides at this instant instead of by the store's clock. For tests and simulations: all callers have to agree on it. */
   readonly now?: Millis | undefined;
+  /** The rows that are asked. */
   readonly rows: readonly StoreRow[];
   /** By which the permits are held. */
   readonly lease?: StoreLease | undefined;
@@ -120,8 +126,9 @@ export interface StoreReply {
   readonly resets: number;
   /** Whether the lease was held before: nothing was charged then. */
   readonly isHeld: boolean;
-  /** Greater than that of every lease granted before, and when this one expires; 0 where none was granted. */
+  /** Greater than that of every lease granted before; 0 where none was granted. */
   readonly fence: number;
+  /** When the lease expires; 0 where none was granted. */
   readonly expiresAt: Millis;
   /** Whether it would have passed somebody who waits. */
   readonly mustWait: boolean;
@@ -137,18 +144,23 @@ export interface StoreCharge extends StoreLimit {
 
 /** A row of charges to be corrected. */
 export interface StoreCorrection extends StoreKey {
+  /** The charges. */
   readonly limits: readonly StoreCharge[];
   /** {@link StoredRow.born} of the decision; nothing is given back to a later row. */
   readonly born: number;
 }
 
-/** For how long a row is blocked. */
-export type StoreBlock = { readonly reason?: string | undefined } & (
-  | { readonly until: Millis; readonly for?: undefined }
-  | { readonly for: Millis; readonly until?: undefined }
-);
+/** For how long a row is blocked: either `until` or `for` is there. */
+export interface StoreBlock {
+  /** Why, for whoever looks. */
+  readonly reason?: string | undefined;
+  /** The first instant at which it is over. */
+  readonly until?: Millis | undefined;
+  /** How long it lasts from the store's present on. */
+  readonly for?: Millis | undefined;
+}
 
-/** What keeps the state of a distributed engine. All that it rejects with is a {@link StoreError}. */
+/** What keeps the state of a distributed engine. All that it rejects with is a `StoreError`. */
 export interface Store {
   /** Algorithms it can do, by the names policies use. */
   readonly algorithms: readonly string[];

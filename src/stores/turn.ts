@@ -1,4 +1,4 @@
-import type { AcquireOptions } from '../concurrency/gate.ts';
+import { type AcquireOptions, checkSignal } from '../concurrency/gate.ts';
 import type { Reason } from '../limiter/decision.ts';
 import { type Clock, type Millis, wakeByTimer } from '../time.ts';
 import type { DistributedAdmissionAnswer } from './admission.ts';
@@ -40,13 +40,13 @@ export async function waitForTurn({
   leave,
   ...options
 }: Waiting): Promise<AnyAdmission> {
-  const early = typeof options.signal === 'function' ? undefined : options.signal;
+  const early = typeof options.signal === 'function' ? undefined : checkSignal(options.signal);
   early?.throwIfAborted();
   if (patience === 0) return (await attempt(undefined, 0, 'queue-timeout')).admission;
   const deadline = clock.now() + patience;
   let { admission, ticket } = await attempt(undefined, KEEP);
   if (ticket === undefined && !early?.aborted) return admission;
-  const signal = typeof options.signal === 'function' ? options.signal() : options.signal;
+  const signal = typeof options.signal === 'function' ? checkSignal(options.signal()) : options.signal;
   for (;;) {
     if (signal?.aborted) {
       // It may have been admitted in the meantime.

@@ -6,7 +6,8 @@
 
 import { PolicyError, show } from '../../errors.ts';
 
-type Method = (...args: never[]) => unknown;
+/** Any method: those of the clients have forms of their own, which are not looked at. */
+export type Method = (...args: never[]) => unknown;
 
 /** ioredis or iovalkey: a client or a `Cluster`. */
 export interface IoredisLike {

@@ -35,7 +35,7 @@ import {
 import { Script } from './script.ts';
 import { CORRECT, DECIDE, MANAGE } from './scripts.ts';
 
-export type { IoredisLike, NodeRedisLike, RedisClient, UpstashLike } from './client.ts';
+export type { IoredisLike, Method, NodeRedisLike, RedisClient, UpstashLike } from './client.ts';
 
 /** Options of {@link redisStore}. */
 export interface RedisStoreOptions {

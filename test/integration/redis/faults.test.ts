@@ -99,8 +99,7 @@ describe.skipIf(lacksServer())('a store that fails', async () => {
   let turn = 0;
   function build(client: Redis, options: object = {}): { engine: DistributedEngine<P>; events: string[] } {
     const events: string[] = [];
-    const onStoreEvent = (event: StoreEvent): unknown =>
-      events.push(event.type === 'failed' ? event.error.code : event.type);
+    const onStoreEvent = (event: StoreEvent): unknown => events.push(event.error?.code ?? event.type);
     const store = redisStore({ client, prefix: `f${turn++}` });
     return { engine: createDistributedEngine(policy, { store, onStoreEvent, ...options }), events };
   }
