@@ -77,12 +77,6 @@ const limitEntries = {
     described(quota, 'Units granted per window; "custom": an override or the descriptor brings the quota.'),
   ),
   per: v.optional(described(per, 'Whose budget it is: a descriptor field, or several; absent: one for all.')),
-  onStoreFailure: v.optional(
-    described(
-      v.picklist(['deny', 'allow', 'local']),
-      'While the store of a distributed engine fails: deny (default), allow, or decide on a share of the quota in process.',
-    ),
-  ),
   missing: v.optional(
     described(
       v.picklist(['error', 'shared', 'deny']),
@@ -97,6 +91,12 @@ const limitEntries = {
   ),
   candidate: v.optional(candidate),
   nearLimit: v.optional(described(share, 'Share of the quota whose use is an event; default 0.8.')),
+  onStoreFailure: v.optional(
+    described(
+      v.picklist(['deny', 'allow', 'local']),
+      'While the store of a distributed engine fails: deny (default), allow, or decide on a share of the quota in process.',
+    ),
+  ),
 };
 const rateEntries = {
   ...limitEntries,
