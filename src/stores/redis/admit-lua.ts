@@ -28,7 +28,7 @@ local agreed, writable, passing = ARGV[1] == 'charge', ARGV[1] ~= 'peek', ARGV[1
 for i = 1, rowCount do
   local row = readRow(KEYS[i])
   rows[i] = row
-  row.permits = {}
+  tell(reply, row)
   for j = 1, #row.limits do
     local l = row.limits[j]
     local said = verdict(l)
@@ -54,8 +54,8 @@ for i = 1, rowCount do
       redis.call('DEL', p.key)
       resets, held = resets + 1, 0
     end
-    p.held = held
-    row.permits[j] = p
+    p.held, p.place = held, #reply + 1
+    reply[p.place] = held
     permits[#permits + 1] = p
   end
 end
@@ -68,6 +68,7 @@ if lease ~= '' then
     local till = p.cost > 0 and redis.call('ZSCORE', p.key, lease)
     if till and tonumber(till) > now then
       p.held = p.held - p.cost
+      reply[p.place] = p.held
       if not p.row.shadow then isHeld, expires = true, tonumber(till) end
     end
   end
@@ -137,7 +138,6 @@ if agreed and not isHeld and lease ~= '' then
 end
 for i = 1, rowCount do
   local row = rows[i]
-  local values = row.values
   if agreed and not isHeld then
     for j = 1, #row.limits do
       local l = row.limits[j]
@@ -148,16 +148,7 @@ for i = 1, rowCount do
     end
   end
   if writable and not isHeld then writeRow(row) end
-  local n = #reply
-  reply[n + 1], reply[n + 2] = row.born, row.blocked
-  n = n + 2
-  for k = 4, #row.fields do
-    local value = values[k] or 0
-    if value ~= 0 and cell(value) > 9007199254740992 then value = 'wrong' end
-    n = n + 1
-    reply[n] = value
-  end
-  for j = 1, #row.permits do reply[n + j] = row.permits[j].held end
+  if row.born ~= 0 then reply[row.place] = row.born end
 end
 if agreed then reply[1] = 1 end
 if isHeld then

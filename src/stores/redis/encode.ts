@@ -15,17 +15,16 @@ import type {
   StoreReply,
   StoreRow,
 } from '../store.ts';
-import { WRONG_CELL } from './rates-lua.ts';
 
-/** Letters of the algorithms in scripts, and how many cells they have. */
-const KINDS = {
-  'fixed-window': { letter: 'f', cells: 2 },
-  'sliding-window': { letter: 's', cells: 3 },
-  'token-bucket': { letter: 't', cells: 2 },
+/** What the cells of each algorithm are called. */
+const CELLS = {
+  'fixed-window': ['start', 'used'],
+  'sliding-window': ['since', 'previous', 'current'],
+  'token-bucket': ['ms', 'ticks'],
 } as const;
 
 /** Names of the algorithms that the scripts can do. */
-export const ALGORITHMS: readonly string[] = Object.keys(KINDS);
+export const ALGORITHMS: readonly string[] = Object.keys(CELLS);
 
 /**
  * The place of a row: `prefix:{account=acct_42}` for a partition that is its own slot, and with the other fields behind
@@ -66,10 +65,23 @@ function hex(code: number, digits: number): string {
   return code.toString(16).padStart(digits, '0');
 }
 
-/** Arguments for a row: the number n of its limits, -1 - n if they are shadows, then of each its kind, name, cost and four numbers. */
+/**
+ * Arguments for a row: the number n of its limits, -1 - n if they are shadows, and its fields; then of each limit its kind,
+ * cost and four numbers.
+ */
 export function pushRow(args: string[], { limits, partition }: StoreRow): void {
-  args.push(String(partition.isShadow ? -1 - limits.length : limits.length));
+  pushFields(args, limits, partition.isShadow);
   for (const limit of limits) pushLimit(args, limit);
+}
+
+function pushFields(args: string[], limits: readonly StoreLimit[], isShadow: boolean): void {
+  const fields = limits.flatMap(fieldsOf);
+  const count = isShadow ? -1 - limits.length : limits.length;
+  args.push(String(count), String(3 + fields.length), 'until', 'born', 'blocked', ...fields);
+}
+
+function fieldsOf({ name, plan }: StoreLimit): string[] {
+  return cellsOf(plan.algorithm.kind).map((cell) => `${name}.${cell}`);
 }
 
 /** Arguments for permits: their number, then of each limit its cost, the most that may be held and for how long. */
@@ -95,23 +107,23 @@ export function lineKeys(
 
 /** The same for charges, each with the instant it counts from. */
 export function pushCharges(args: string[], limits: readonly StoreCharge[]): void {
-  args.push(String(limits.length));
+  pushFields(args, limits, false);
   for (const charge of limits) {
     pushLimit(args, charge);
     args.push(String(charge.since));
   }
 }
 
-function pushLimit(args: string[], { name, plan, cost }: StoreLimit): void {
+function pushLimit(args: string[], { plan, cost }: StoreLimit): void {
   const { kind } = plan.algorithm;
   if (kind === 'token-bucket') {
     const { burst, ticksPerUnit, ticksPerMs, horizon } = plan as TokenBucketPlan;
-    args.push('t', name, `${cost}`, `${burst}`, `${ticksPerUnit}`, `${ticksPerMs}`, `${horizon}`);
+    args.push('t', `${cost}`, `${burst}`, `${ticksPerUnit}`, `${ticksPerMs}`, `${horizon}`);
   } else if (kind === 'fixed-window') {
     const isAligned = (plan as FixedWindowPlan).anchor === 'epoch';
-    args.push('f', name, `${cost}`, `${plan.quota}`, `${plan.window}`, isAligned ? '1' : '0', '0');
+    args.push('f', `${cost}`, `${plan.quota}`, `${plan.window}`, isAligned ? '1' : '0', '0');
   } else {
-    args.push('s', name, `${cost}`, `${plan.quota}`, `${plan.window}`, '0', '0');
+    args.push('s', `${cost}`, `${plan.quota}`, `${plan.window}`, '0', '0');
   }
 }
 
@@ -131,9 +143,9 @@ export function readReply(
   const stored = rows.map(({ limits, permits }): StoredRow => {
     const [born, blockedUntil] = [Number(reply[at]), Number(reply[at + 1])];
     const first = at + 2;
-    const last = first + limits.reduce((sum, { plan }) => sum + cellsOf(plan.algorithm.kind), 0);
+    const last = first + limits.reduce((sum, { plan }) => sum + cellsOf(plan.algorithm.kind).length, 0);
     at = last + permits.length;
-    const [cells, held] = [reply.slice(first, last).map(readCell), reply.slice(last, at).map(Number)];
+    const [cells, held] = [reply.slice(first, last).map(Number), reply.slice(last, at).map(Number)];
     return { born, blockedUntil, cells, held };
   });
   const end = hasEnd ? reply.slice(at) : [0, 0, 0, ''];
@@ -154,11 +166,6 @@ export function readReply(
   };
 }
 
-function readCell(value: unknown): number {
-  const cell = Number(value);
-  return Number.isNaN(cell) ? WRONG_CELL : cell;
-}
-
-function cellsOf(kind: string): number {
-  return KINDS[kind as keyof typeof KINDS].cells;
+function cellsOf(kind: string): readonly string[] {
+  return CELLS[kind as keyof typeof CELLS];
 }

@@ -7,9 +7,6 @@
  * @module
  */
 
-/** Where a stored cell that is no integer from 0 to 2^53 is put: so far ahead that every question repairs it. */
-export const WRONG_CELL: number = 2 ** 60;
-
 /** Declares `verdict` (true, false or 'never'), `repair`, `charge` and `forgettable`; uses `now`. */
 export const RATES = `
 local floor, max, min, most = math.floor, math.max, math.min, 9007199254740991

@@ -16,14 +16,13 @@ local keep = tonumber(ARGV[3])
 local rowCount = #KEYS
 if keep > 0 then
   rowCount = rowCount - 1
-  local earlier = redis.call('GET', KEYS[#KEYS])
-  if earlier then return cmsgpack.unpack(earlier) end
 end
 local rows, reply, agreed = {}, {0, now, 0}, ARGV[1] == 'charge'
 local writable = ARGV[1] ~= 'peek'
 for i = 1, rowCount do
   local row = readRow(KEYS[i])
   rows[i] = row
+  tell(reply, row)
   for j = 1, #row.limits do
     local l = row.limits[j]
     local said = verdict(l)
@@ -36,32 +35,31 @@ for i = 1, rowCount do
   end
   if row.blocked > now then agreed = false end
 end
-for i = 1, rowCount do
-  local row = rows[i]
-  local values = row.values
-  if agreed then
-    for j = 1, #row.limits do
-      local l = row.limits[j]
-      if l.agrees and l.cost > 0 then
-        charge(l)
-        l.changed = true
-      end
-    end
-  end
-  if writable then writeRow(row) end
-  local n = #reply
-  reply[n + 1], reply[n + 2] = row.born, row.blocked
-  n = n + 2
-  for k = 4, #row.fields do
-    local value = values[k] or 0
-    if value ~= 0 and cell(value) > 9007199254740992 then value = 'wrong' end
-    n = n + 1
-    reply[n] = value
+if agreed then
+  for i = 1, rowCount do
+    if rows[i].born == 0 then reply[rows[i].place] = born end
   end
 end
 if agreed then reply[1] = 1 end
 reply[3] = resets
-if keep > 0 and agreed then redis.call('SET', KEYS[#KEYS], cmsgpack.pack(reply), 'PX', keep) end
+if keep > 0 and agreed and not redis.call('SET', KEYS[#KEYS], cmsgpack.pack(reply), 'PX', keep, 'NX') then
+  return cmsgpack.unpack(redis.call('GET', KEYS[#KEYS]))
+end
+if writable then
+  for i = 1, rowCount do
+    local row = rows[i]
+    if agreed then
+      for j = 1, #row.limits do
+        local l = row.limits[j]
+        if l.agrees and l.cost > 0 then
+          charge(l)
+          l.changed = true
+        end
+      end
+    end
+    writeRow(row)
+  end
+end
 return reply
 `;
 
