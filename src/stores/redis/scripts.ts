@@ -8,44 +8,59 @@ import { RATES, REFUND } from './rates-lua.ts';
 import { READ, WRITE } from './row-lua.ts';
 
 /**
- * Asks every limit, then charges all of them or none. KEYS: the rows, then the operation's own key if it is to be
- * remembered. What comes back is what was read, for the caller to draw the answer from.
+ * Decides on requests, one after the other: asks every limit, then charges all of them or none. KEYS: for each request its
+ * rows, then the operation's own key if it charges and is to be remembered. ARGV: the number of requests, instant or '',
+ * milliseconds that an operation is remembered, then for each request its mode, the number of its rows, and the rows.
+ * What comes back is what was read, for the caller to draw the answers from.
  */
 export const DECIDE: string = `${READ}${RATES}${WRITE}
 local keep = tonumber(ARGV[3])
-local rowCount = #KEYS
-if keep > 0 then
-  rowCount = rowCount - 1
-end
-local rows, reply, agreed = {}, {0, now, 0}, ARGV[1] == 'charge'
-local writable = ARGV[1] ~= 'peek'
-for i = 1, rowCount do
-  local row = readRow(KEYS[i])
-  rows[i] = row
-  tell(reply, row)
-  for j = 1, #row.limits do
-    local l = row.limits[j]
-    local said = verdict(l)
-    if not said then
-      repair(l)
-      said = verdict(l)
-    end
-    l.agrees = said == true
-    if not l.agrees and not row.shadow then agreed = false end
-  end
-  if row.blocked > now then agreed = false end
-end
-if agreed then
+local replies, nextKey = {}, 1
+
+local function decide()
+  local mode, rowCount = ARGV[nextArg], tonumber(ARGV[nextArg + 1])
+  nextArg = nextArg + 2
+  resets = 0
+  local rows, reply, agreed = {}, {0, now, 0}, mode == 'charge'
   for i = 1, rowCount do
-    if rows[i].born == 0 then reply[rows[i].place] = born end
+    local row = readRow(KEYS[nextKey])
+    nextKey = nextKey + 1
+    rows[i] = row
+    tell(reply, row)
+    for j = 1, #row.limits do
+      local l = row.limits[j]
+      local said = verdict(l)
+      if not said then
+        repair(l)
+        said = verdict(l)
+      end
+      l.agrees = said == true
+      if not l.agrees and not row.shadow then agreed = false end
+    end
+    if row.blocked > now then agreed = false end
   end
-end
-if agreed then reply[1] = 1 end
-reply[3] = resets
-if keep > 0 and agreed and not redis.call('SET', KEYS[#KEYS], cmsgpack.pack(reply), 'PX', keep, 'NX') then
-  return cmsgpack.unpack(redis.call('GET', KEYS[#KEYS]))
-end
-if writable then
+  reply[3] = resets
+  local operation
+  if mode == 'charge' and keep > 0 then
+    operation = KEYS[nextKey]
+    nextKey = nextKey + 1
+  end
+  if agreed then
+    reply[1] = 1
+    for i = 1, rowCount do
+      if rows[i].born == 0 then reply[rows[i].place] = born end
+    end
+  end
+  if operation then
+    local isNew = true
+    if agreed then
+      isNew = redis.call('SET', operation, cmsgpack.pack(reply), 'PX', keep, 'NX')
+    else
+      isNew = redis.call('EXISTS', operation) == 0
+    end
+    if not isNew then return cmsgpack.unpack(redis.call('GET', operation)) end
+  end
+  if mode == 'peek' then return reply end
   for i = 1, rowCount do
     local row = rows[i]
     if agreed then
@@ -59,8 +74,11 @@ if writable then
     end
     writeRow(row)
   end
+  return reply
 end
-return reply
+
+for i = 1, tonumber(ARGV[1]) do replies[i] = decide() end
+return replies
 `;
 
 /** Corrects charges: gives back, or charges more. Rows that have begun anew since know nothing of the charge. */

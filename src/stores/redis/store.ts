@@ -19,6 +19,7 @@ import type {
   StoreRow,
 } from '../store.ts';
 import { ADMIT, LEASE, LEAVE } from './admit-lua.ts';
+import { Batch } from './batch.ts';
 import { type Commands, commandsOf, type RedisClient } from './client.ts';
 import {
   ALGORITHMS,
@@ -78,7 +79,7 @@ class RedisStore implements Store {
   readonly #prefix: string;
   readonly #remember: string;
   readonly #keeps: boolean;
-  readonly #decide: Script;
+  readonly #batch: Batch;
   readonly #admit: Script;
   readonly #lease: Script;
   readonly #leave: Script;
@@ -90,7 +91,10 @@ class RedisStore implements Store {
     this.#prefix = prefix;
     this.#remember = String(remember);
     this.#keeps = remember > 0;
-    this.#decide = new Script(commands, DECIDE);
+    this.#batch = new Batch(new Script(commands, DECIDE), {
+      ...{ prefix, remember, isPartitioned: commands.isCluster },
+      operationKey: ({ id, rows: [first] }) => (first === undefined ? '' : operationKey(prefix, first, id)),
+    });
     this.#admit = new Script(commands, ADMIT);
     this.#lease = new Script(commands, LEASE);
     this.#leave = new Script(commands, LEAVE);
@@ -99,19 +103,21 @@ class RedisStore implements Store {
   }
 
   async decide(request: StoreRequest): Promise<StoreReply> {
-    const { id, mode, now, rows, line } = request;
+    const isPlain = request.line === undefined && request.rows.every(({ permits }) => permits.length === 0);
+    const reply = await (isPlain ? this.#batch.decide(request) : this.#decideOnPermits(request));
+    if (reply !== undefined) return reply;
+    const message = 'the script replied what is no decision; is it another version?';
+    throw new StoreError({ code: 'bad-reply', path: 'store', value: undefined, message });
+  }
+
+  async #decideOnPermits(request: StoreRequest): Promise<StoreReply | undefined> {
+    const { id, mode, now, rows } = request;
     const isKept = mode === 'charge' && this.#keeps;
-    const isPlain = line === undefined && rows.every(({ permits }) => permits.length === 0);
-    const args = [mode, instant(now), isKept ? this.#remember : '0'];
     const keys = rows.map((row) => rowKey(this.#prefix, row));
-    if (isPlain) for (const row of rows) pushRow(args, row);
-    else this.#pushPermits(keys, args, request);
+    const args = [mode, instant(now), isKept ? this.#remember : '0'];
+    this.#pushPermits(keys, args, request);
     this.#pushOperation(keys, rows, isKept ? id : undefined);
-    const reply = await (isPlain ? this.#decide : this.#admit).run(keys, args);
-    const read = readReply(reply, rows, !isPlain);
-    if (read !== undefined) return read;
-    const message = `the script replied ${show(reply)}, which is no decision`;
-    throw new StoreError({ code: 'bad-reply', path: 'store', value: reply, message });
+    return readReply(await this.#admit.run(keys, args), rows, true);
   }
 
   /** What the script for permits and lines wants to know beside the rates. */
@@ -198,8 +204,13 @@ class RedisStore implements Store {
   #pushOperation(keys: string[], rows: readonly StoreKey[], operation: string | undefined): void {
     const [first] = rows;
     if (operation !== undefined && first !== undefined)
-      keys.push(`${slotTag(this.#prefix, first)}:op:${escapeId(operation)}`);
+      keys.push(operationKey(this.#prefix, first, operation));
   }
+}
+
+/** Where an operation is remembered: beside the rows it is about. */
+function operationKey(prefix: string, row: StoreKey, operation: string): string {
+  return `${slotTag(prefix, row)}:op:${escapeId(operation)}`;
 }
 
 function instant(now: Millis | undefined): string {
