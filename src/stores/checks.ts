@@ -47,3 +47,11 @@ export function shareFrom({ localShare = 0.1 }: DistributedEngineOptions): numbe
   const message = `${show(localShare)} is no share; give a number above 0, at most 1`;
   throw new PolicyError([{ code: 'bad-option', path: 'localShare', value: localShare, message }]);
 }
+
+/** @throws PolicyError (`bad-option`) */
+export function denialsFrom({ denialCache }: DistributedEngineOptions): number | undefined {
+  if (denialCache === undefined || (Number.isSafeInteger(denialCache) && denialCache >= 1))
+    return denialCache;
+  const message = `${show(denialCache)} is no number of denials; give an integer from 1`;
+  throw new PolicyError([{ code: 'bad-option', path: 'denialCache', value: denialCache, message }]);
+}

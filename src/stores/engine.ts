@@ -8,7 +8,7 @@
 import { type AcquireOptions, checkPriority, checkTimeout } from '../concurrency/gate.ts';
 import { locate } from '../engine/locate.ts';
 import { checkRatesOnly, fillQuestions, type Request, readRequest } from '../engine/request.ts';
-import { checkFields, isHeadgateError, StoreError } from '../errors.ts';
+import { checkFields, isHeadgateError } from '../errors.ts';
 import { Answer } from '../limiter/answer.ts';
 import type { Decision, Reason } from '../limiter/decision.ts';
 import { DeniedError } from '../limiter/denied-error.ts';
@@ -22,7 +22,8 @@ import { parsePolicy } from '../policy/parse.ts';
 import { type Clock, type Millis, systemClock, toInstant } from '../time.ts';
 import { type Desk, DistributedAdmissionAnswer } from './admission.ts';
 import { DistributedAnswer, type DistributedDecision } from './answer.ts';
-import { checkId, checkLimits, checkStore, patienceFrom, shareFrom } from './checks.ts';
+import { type Call, disagreement, modeOf, type Stand } from './call.ts';
+import { checkId, checkLimits, checkStore, denialsFrom, patienceFrom, shareFrom } from './checks.ts';
 import type {
   DistributedAcquireOptions,
   DistributedAdmission,
@@ -31,6 +32,7 @@ import type {
   DistributedEngineOptions,
 } from './contract.ts';
 import { type Changes, corrections, scratch, storeKey } from './corrections.ts';
+import { Denials, requestId } from './denials.ts';
 import { Fallback, LocalAdmission, type LocalRequest } from './fallback.ts';
 import { GuardedStore } from './guard.ts';
 import { Inquest, type Site, sitesOf } from './inquest.ts';
@@ -82,7 +84,7 @@ export function createDistributedEngine<const P extends PolicyDocument>(
   policy: P,
   options: DistributedEngineOptions,
 ): DistributedEngine<P> {
-  checkFields(options, ['store', 'clock', 'deadline', 'localShare', 'onStoreEvent']);
+  checkFields(options, ['store', 'clock', 'deadline', 'localShare', 'denialCache', 'onStoreEvent']);
   return new StoreEngine(policy, options) as DistributedEngine<P>;
 }
 
@@ -94,6 +96,7 @@ class StoreEngine implements DistributedEngine, Desk {
   readonly nextId: () => string = operationIds();
 
   readonly #fallback: Fallback;
+  readonly #denials: Denials | undefined;
 
   constructor(document: PolicyDocument, options: DistributedEngineOptions) {
     const { store, clock = systemClock, onStoreEvent } = options;
@@ -103,6 +106,8 @@ class StoreEngine implements DistributedEngine, Desk {
     checkLimits(parsed, store);
     this.store = new GuardedStore(store, clock, patienceFrom(options), onStoreEvent);
     this.clock = clock;
+    const most = denialsFrom(options);
+    this.#denials = most === undefined ? undefined : new Denials(most, clock);
     this.#fallback = new Fallback(parsed, shareFrom(options), clock);
     this.#policy = compilePolicy(parsed, {}, table, this, undefined, ScratchTable);
     const partitions = storePartitions(parsed, store.isPartitioned);
@@ -187,6 +192,7 @@ class StoreEngine implements DistributedEngine, Desk {
 
   async correct(how: 'refund' | 'charge', charges: Changes, now?: Millis): Promise<void> {
     const rows = corrections(charges);
+    this.#denials?.clear();
     if (rows.length > 0) await this.store.correct(this.nextId(), how, rows, now);
   }
 
@@ -197,11 +203,13 @@ class StoreEngine implements DistributedEngine, Desk {
   }
 
   async unblock(partition: Partition, options?: DistributedCheckOptions): Promise<boolean> {
+    this.#denials?.clear();
     return this.store.unblock(this.#keyOf(partition), given(options));
   }
 
   async forget(partition: Partition, options?: DistributedCheckOptions): Promise<boolean> {
     const { table, key, shadow } = locate(this.#policy, partition);
+    this.#denials?.clear();
     const tables = shadow === undefined ? [table] : [table, shadow];
     return this.store.forget(
       tables.map((each) => storeKey(each, key)),
@@ -248,10 +256,24 @@ class StoreEngine implements DistributedEngine, Desk {
     }
     const { inquiry } = group?.entrance ?? this.#policy.unmatched;
     const asked = modeOf(inquest, mode);
+    const denials = asked === 'charge' && now === undefined ? this.#denials : undefined;
+    const request = denials && requestId(inquiry.group, inquest.rows);
+    const denial = request === undefined ? undefined : denials?.find(request);
+    if (denial !== undefined)
+      return inquest.decide(
+        denial.reply,
+        denial.now,
+        'peek',
+        () => new DistributedAnswer(inquiry, 'local', false),
+      );
+    const since = this.clock.now();
     const reply = await this.#orNone(this.store.decide({ id, mode: asked, now, rows: inquest.rows }));
     if (reply === undefined) return this.#decideAlone(call, inquest, now, mode);
     return inquest.decide(reply, reply.now, mode, (isAgreed) => {
       if (asked === 'charge' && isAgreed !== reply.agreed) throw disagreement(reply);
+      const { retryAt } = inquiry;
+      if (request !== undefined && !isAgreed && retryAt !== undefined && Number.isFinite(retryAt))
+        denials?.keep(request, { reply, since, retryAt });
       return new DistributedAnswer(inquiry, 'store', isAgreed);
     });
   }
@@ -358,38 +380,6 @@ class StoreEngine implements DistributedEngine, Desk {
   }
 }
 
-/** A request that has been read. */
-interface Call {
-  readonly id: string;
-  /** The same, unless the caller has given one. */
-  leaseId: string;
-  readonly group: CompiledGroup | undefined;
-  readonly inquest: Inquest | undefined;
-  readonly lineKey: string;
-  /** Where this process may have to decide by itself. */
-  readonly local: LocalRequest | undefined;
-}
-
-/** How a request stands in line. */
-interface Stand {
-  readonly ticket?: string | undefined;
-  /** For how long a place is kept. */
-  readonly keep: Millis;
-  /** What it is told if it has still to wait. */
-  readonly refusal?: Reason | undefined;
-}
-
-/** Nothing is charged for a request that lacks a key, whatever the others say. */
-function modeOf(inquest: Inquest, mode: Mode): Mode | 'deny' {
-  return inquest.lacksKey && mode === 'charge' ? 'deny' : mode;
-}
-
 function given(options: DistributedCheckOptions | undefined): Millis | undefined {
   return options?.now === undefined ? undefined : toInstant(options.now);
-}
-
-function disagreement(value: unknown): StoreError {
-  const message =
-    'the store and this process draw different decisions from the same state; is it another version?';
-  return new StoreError({ code: 'disagreement', path: 'store', value, message });
 }

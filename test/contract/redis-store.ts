@@ -3,6 +3,7 @@
 import { fixedWindow } from 'headgate';
 import { createDistributedEngine, type DistributedEngine, type Store } from 'headgate/distributed';
 import { type RedisClient, redisStore } from 'headgate/redis';
+import { manualClock } from 'headgate/testing';
 import type { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it } from 'vitest';
 
@@ -145,6 +146,26 @@ export function describeRedisStore(name: string, reach: () => Reached | Promise<
         IDS.map(async (id) => (await engine.peek({ group: 'read', account: id })).remaining),
       );
       expect(left).toEqual(IDS.map((id) => (id === account ? 1 : 2)));
+    });
+
+    it('should deny by itself what was denied, until that may have ended', async () => {
+      const clock = manualClock(5_000_000);
+      const cached = createDistributedEngine(policy, { store, clock, denialCache: 10 });
+      const read = { group: 'read', account: 'x' } as const;
+      const first = await cached.check(read);
+      await cached.check({ ...read, cost: 2 });
+      const [denied, again] = [await cached.check(read), await cached.check(read)];
+      expect([denied.source, again.source]).toEqual(['store', 'local']);
+      expect({ ...again, source: 'store' }).toEqual({ ...denied });
+      expect((await cached.check({ ...read, cost: 2 })).source).toBe('store');
+      expect((await cached.check({ ...read, account: 'y' })).source).toBe('store');
+      clock.advance((denied.retryAt ?? 0) - denied.at - 1);
+      expect((await cached.check(read)).source).toBe('local');
+      clock.advance(1);
+      expect((await cached.check(read)).source).toBe('store');
+      expect((await cached.check(read)).source).toBe('local');
+      await cached.refund(first);
+      expect(await cached.check(read)).toMatchObject({ allowed: true, source: 'store' });
     });
 
     it('should go on when the server has lost the script', async () => {
