@@ -38,7 +38,17 @@ module.exports = {
       name: 'only-declared-dependencies',
       severity: 'error',
       from: { path: '^src', pathNot: '^src/cli/' },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'],
+        dependencyTypesNot: ['npm-peer'],
+      },
+    },
+    {
+      name: 'frameworks-for-their-types-only',
+      comment: 'They are optional, and the one that calls an adapter is there already.',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/adapters/opentelemetry[.]ts$' },
+      to: { dependencyTypes: ['npm-peer'], dependencyTypesNot: ['type-only'] },
     },
   ],
   options: {

@@ -69,6 +69,13 @@ export {
   PolicyError,
   StoreError,
 } from './errors.ts';
+export {
+  type ApiKeyInput,
+  type ApiKeyOptions,
+  apiKeyFrom,
+  apiKeyHashFrom,
+  type HeaderSource,
+} from './http/api-key.ts';
 export { type ClientAddressInput, type ClientAddressOptions, clientAddress } from './http/client-address.ts';
 export { type DenialOptions, type DenialResponse, denialResponse } from './http/denial.ts';
 export { type HeaderOptions, rateLimitHeaders } from './http/headers.ts';

@@ -14,7 +14,10 @@ const config: ViteUserConfig = defineConfig({
       { find: /^headgate\/redis$/, replacement: file('src/stores/redis/store.ts') },
       { find: /^headgate\/(diff|lint)$/, replacement: file('src/policy/$1.ts') },
       { find: /^headgate\/client$/, replacement: file('src/client/index.ts') },
-      { find: /^headgate\/(fetch|node)$/, replacement: file('src/adapters/$1.ts') },
+      {
+        find: /^headgate\/(express|fastify|fetch|hono|koa|lambda|node|opentelemetry)$/,
+        replacement: file('src/adapters/$1.ts'),
+      },
     ],
   },
   test: {

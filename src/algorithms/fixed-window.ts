@@ -89,9 +89,14 @@ const FIXED_WINDOW: Algorithm<FixedWindowPlan> = {
       return;
     }
     const start = read(cells, at);
-    // All of it may have been used just now, so a shorter window begins now; it never ends before the old one would.
-    if (plan.anchor === 'first-use') cells[at] = plan.window >= from.window ? start : Math.max(start, now);
-    else cells[at] = startOf(plan, Math.max(now, Math.min(start + from.window, now + plan.window) - 1));
+    // All of it may have been used just now, so a shorter window begins now.
+    if (plan.anchor === 'first-use') cells[at] = plan.window < from.window ? now : Math.min(start, now);
+    else {
+      // What is to last longer may have been cut short by another change a moment ago.
+      const most = now + plan.window;
+      const end = plan.window > from.window ? most : Math.min(start + from.window, most);
+      cells[at] = startOf(plan, Math.max(now, end - 1));
+    }
   },
 };
 

@@ -7,11 +7,15 @@
 import { version } from '../../package.json';
 import { show, suggest } from '../errors.ts';
 import { check } from './check.ts';
+import { diff } from './diff.ts';
+import { explain } from './explain.ts';
 import { EXIT, type ExitCode, Failure, type Io, misuse, oneLine } from './io.ts';
 import { simulate } from './simulate.ts';
 
 const COMMANDS: Readonly<Record<string, (argv: readonly string[], io: Io) => Promise<ExitCode>>> = {
   check,
+  diff,
+  explain,
   simulate,
 };
 
@@ -21,8 +25,10 @@ const HELP = `Rate limit policies, checked and tried out.
 Usage: headgate COMMAND [options]
 
 Commands:
-  check POLICY          print every fault of a policy, and likely mistakes
-  simulate POLICY LOG   replay an access log against a policy
+  check POLICY             print every fault of a policy, and likely mistakes
+  diff OLD NEW [LOG]       say what a change of policy changes, also for a log
+  explain POLICY REQUEST   say how a request would be decided, and why
+  simulate POLICY LOG      replay an access log against a policy
 
 Options:
   -h, --help   this text; after a command, the command's

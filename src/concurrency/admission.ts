@@ -33,6 +33,8 @@ export interface Admission extends Decision {
   cancel(): boolean;
   /** Aborted when the lease expires before it is released. */
   readonly signal: AbortSignal;
+  /** Whether there are permits to give back, those of shadow limits among them. */
+  readonly holdsPermits: boolean;
   /** Greater than that of every lease granted before; `undefined` where no permit is held. */
   readonly fence: number | undefined;
   /** When the lease expires; `undefined` where it does not, or no permit is held. */
@@ -133,6 +135,10 @@ export class AdmissionAnswer extends Answer implements Admission {
   get signal(): AbortSignal {
     this.#controller ??= this.#watch();
     return this.#controller.signal;
+  }
+
+  get holdsPermits(): boolean {
+    return this.#lease?.isHeld === true || this.#shadow?.isHeld === true;
   }
 
   get fence(): number | undefined {

@@ -155,7 +155,7 @@ export class Gate implements Desk {
   }
 
   #onDecided(answer: AdmissionAnswer, inquiry: Inquiry): void {
-    if (inquiry.shadows.length > 0) inquiry.compareShadows();
+    if (inquiry.shadows.length > 0) inquiry.compareShadows(answer.allowed);
     this.observer?.onDecided(answer, inquiry);
   }
 
@@ -171,7 +171,7 @@ export class Gate implements Desk {
   }
 
   /**
-   * Reads everybody who waits anew, in the order in which they came, after the policy has changed: each keeps its turn and
+   * Reads everybody who waits anew, first those whose turn is first, after the policy has changed: each keeps its turn and
    * its deadline. Whom waiting cannot help any more is denied.
    */
   reseat(): void {

@@ -144,10 +144,10 @@ export class Room {
     if (line !== undefined && line.queue.head === waiter) this.#serveHead(line, now);
   }
 
-  /** Has everybody who waits take a place anew, in the order in which they came; who is given none has been settled. */
+  /** Has everybody who waits take a place anew, in their order; who is given none has been settled. */
   reseat(now: Millis, seatOf: (waiter: Waiter) => Seat | undefined): void {
     this.together(() => {
-      const waiters = this.dispose().sort((a, b) => a.ticket - b.ticket);
+      const waiters = this.dispose().sort((a, b) => b.priority - a.priority || a.ticket - b.ticket);
       for (const waiter of waiters) {
         const seat = seatOf(waiter);
         if (seat === undefined) continue;

@@ -70,6 +70,13 @@ export interface EngineStats {
 export interface Engine<P extends PolicyDocument = PolicyDocument> {
   /** The policy in force. */
   readonly policy: PolicyDocument;
+  /**
+   * The policy by which a decision was made: it may have been replaced since, and a response should not tell the fields of
+   * one with the numbers of the other.
+   *
+   * @throws DescriptorError for a copy, or for a decision of another engine
+   */
+  policyOf(decision: Decision): PolicyDocument;
   /** The clock it decides by. */
   readonly clock: Clock;
   /**

@@ -61,7 +61,7 @@ class PolicyEngine implements Engine {
   constructor(document: PolicyDocument, options: EngineOptions) {
     const { table, clock } = stateFrom(options);
     const { algorithms = {}, restore } = options;
-    const parsed = parsePolicy(document, algorithms);
+    const parsed = copyOfPolicy(parsePolicy(document, algorithms));
     this.#gate = new Gate(clock);
     this.#algorithms = algorithms;
     const restored =
@@ -76,6 +76,10 @@ class PolicyEngine implements Engine {
     return this.#policy.document;
   }
 
+  policyOf(decision: Decision): PolicyDocument {
+    return Answer.of(decision, this).document as PolicyDocument;
+  }
+
   get clock(): Clock {
     return this.#gate.clock;
   }
@@ -85,11 +89,13 @@ class PolicyEngine implements Engine {
     if (request.group !== undefined) checkRatesOnly(request.group);
     // Whoever only checks does not pass those who wait for the same rate either.
     if (this.#gate.room.waiting > 0) return this.tryAcquire(descriptor, options);
+    if (request.group !== undefined && request.group.shadows.members.length > 0)
+      this.#gate.shadows.expire(this.#gate.now());
     const decision = this.#decide(descriptor, request, options, 'charge');
     if (decision.allowed) this.#allowed++;
     else this.#denied++;
     const { inquiry } = request.group?.entrance ?? this.#policy.unmatched;
-    if (inquiry.shadows.length > 0) inquiry.compareShadows();
+    if (inquiry.shadows.length > 0) inquiry.compareShadows(decision.allowed);
     this.#observer?.onDecided(decision, inquiry);
     return decision;
   }
@@ -114,10 +120,12 @@ class PolicyEngine implements Engine {
   }
 
   peek(descriptor: LooseDescriptor, options?: EngineCheckOptions): Decision {
+    this.#expire();
     return this.#decide(descriptor, readRequest(this.#policy, descriptor), options, 'peek');
   }
 
   explain(descriptor: LooseDescriptor, options?: EngineCheckOptions): Explanation {
+    this.#expire();
     const request = readRequest(this.#policy, descriptor);
     const sources: Sources = new Map();
     const decision = this.#decide(descriptor, request, options, 'peek', sources);
@@ -176,6 +184,7 @@ class PolicyEngine implements Engine {
   stats(): EngineStats {
     const { permits, limits, partitions, shadows } = this.#policy;
     this.#gate.room.expire(this.#gate.now());
+    this.#gate.shadows.expire(this.#gate.now());
     const tables = [
       ...[...partitions.values()].map(({ name, table }) => [name, table.stats()]),
       ...[...shadows.values()].map(({ name, table }) => [`${name} (shadow)`, table.stats()]),
@@ -197,20 +206,22 @@ class PolicyEngine implements Engine {
   }
 
   reload(document: PolicyDocument, options: ReloadOptions = {}): ReloadReport {
-    const before = this.#policy;
-    const parsed = parsePolicy(document, this.#algorithms);
-    const carry = carryBy(options, [before.document, parsed]);
+    const parsed = copyOfPolicy(parsePolicy(document, this.#algorithms));
     const now = this.#gate.now();
+    // Whoever hears that a lease was lost may reload as well: that comes first.
     this.#gate.room.expire(now);
+    const before = this.#policy;
+    const carry = carryBy(options, [before.document, parsed]);
     const earlier = { policy: before, carry, now };
     const policy = compilePolicy(parsed, this.#algorithms, this.#tables, this, earlier);
+    const diff = diffPolicies(before.document, parsed);
+    const report = { ...diff, usage: policy.usage, text: tellDiff(diff, policy.usage) };
+    // From here on nothing can fail.
     policy.takeOver();
     this.#policy = policy;
     this.#listen();
-    this.#gate.reseat();
-    const diff = diffPolicies(before.document, parsed);
-    const report = { ...diff, usage: policy.usage, text: tellDiff(diff, policy.usage) };
     if (this.#events?.has('reloaded')) this.#events.emit('reloaded', { report });
+    this.#gate.reseat();
     return report;
   }
 
@@ -258,6 +269,15 @@ class PolicyEngine implements Engine {
     return group.entrance;
   }
 
+  /** Takes back what is held too long, before the policy is read: whoever hears of it may put another in force. */
+  #expire(): void {
+    const { room, shadows } = this.#gate;
+    if (Math.min(room.leases.nextExpiry, shadows.nextExpiry) === Number.POSITIVE_INFINITY) return;
+    const now = this.#gate.now();
+    room.expire(now);
+    shadows.expire(now);
+  }
+
   #decide(
     descriptor: LooseDescriptor,
     request: Request,
@@ -267,7 +287,6 @@ class PolicyEngine implements Engine {
   ): Decision {
     const { group } = request;
     const now = this.#now(options);
-    if (group?.permits !== undefined) this.#gate.room.expire(this.#gate.now());
     if (group !== undefined) fillQuestions(this.#policy, group, descriptor, request, sources);
     const { inquiry, denied } = group?.entrance ?? this.#policy.unmatched;
     const isAgreed = inquiry.decide(now, mode);
@@ -277,6 +296,11 @@ class PolicyEngine implements Engine {
   #now(options?: EngineCheckOptions): Millis {
     return options?.now === undefined ? this.#gate.now() : toInstant(options.now);
   }
+}
+
+/** What the caller does to the document later does not change the policy, nor what a reload compares. */
+function copyOfPolicy(document: PolicyDocument): PolicyDocument {
+  return JSON.parse(JSON.stringify(document));
 }
 
 /** What waits must not change because the caller uses the object again. */

@@ -22,7 +22,7 @@ export class EngineObserver implements Observer {
     if (this.#events.has(event)) {
       const shadows = inquiry.shadows.map((shadow) => ({
         limit: shadow.slot.name,
-        verdict: inquiry.comparison(shadow),
+        verdict: inquiry.comparison(shadow, decision.allowed),
       }));
       this.#events.emit(event, { decision, shadows });
     }
@@ -54,7 +54,8 @@ export class EngineObserver implements Observer {
       const share = slot.nearLimit ?? DEFAULT_SHARE;
       const of = terms.burst ?? terms.quota;
       const used = question.used(at);
-      const hasCrossed = used >= share * of && used - cost < share * of;
+      // Divided rather than multiplied: 0.55 * 100 is more than 55.
+      const hasCrossed = used / of >= share && (used - cost) / of < share;
       if (key === undefined || !hasCrossed) continue;
       this.#events.emit('near-limit', { limit: slot.name, group, key, at, used, of, share });
     }

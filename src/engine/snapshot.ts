@@ -16,7 +16,7 @@ import type { LimitDocument, PolicyDocument } from '../policy/document.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { partitionId } from '../policy/partition.ts';
 import { type Algorithms, builderOf, planFor, type RateDocument } from '../policy/plans.ts';
-import type { Millis } from '../time.ts';
+import { type Millis, toInstant } from '../time.ts';
 import { ByteReader, ByteWriter, checksum } from './bytes.ts';
 
 /** A snapshot that is none, is damaged, or was made by another version. Nothing was taken in. */
@@ -170,8 +170,9 @@ function contentOf(bytes: unknown): Uint8Array {
       `${show(bytes)} is no snapshot; give the Uint8Array that snapshot() returned`,
     );
   const all = bytes as Uint8Array;
-  const view = new DataView(all.buffer, all.byteOffset, all.byteLength);
-  if (all.length < 12 || view.getUint32(0, true) !== MAGIC)
+  // There is no view of bytes that were transferred to somebody else.
+  const view = all.length < 12 ? undefined : new DataView(all.buffer, all.byteOffset, all.byteLength);
+  if (view?.getUint32(0, true) !== MAGIC)
     throw wrong('no-snapshot', bytes, 'these bytes are no snapshot, or their beginning is missing');
   const version = view.getUint32(4, true);
   if (version !== VERSION)
@@ -195,10 +196,11 @@ function readContent(
   const documents = limitsOf(JSON.parse(input.text()), algorithms);
   const limits = new Map<string, Earlier>();
   const all: SavedPartition[] = [];
-  const read = (isReported: boolean): Map<string, { table: PartitionTable }> => {
+  const read = (isShadow: boolean): Map<string, { table: PartitionTable }> => {
     const partitions = new Map<string, { table: PartitionTable }>();
     for (let left = input.uint32(); left > 0; left--) {
-      const fields: string[] = JSON.parse(input.text());
+      const id = partitionId(JSON.parse(input.text()) as string[]);
+      if (partitions.has(id)) throw new RangeError('a partition comes twice');
       const saved: SavedLimit[] = JSON.parse(input.text());
       const plans = saved.map((limit) => planOf(limit, documents.get(limit.name), algorithms));
       const table = new PartitionTable(plans, { ...options, seed });
@@ -206,17 +208,19 @@ function readContent(
       for (const [i, plan] of plans.entries()) {
         const { name = '' } = saved[i] ?? {};
         const document = documents.get(name);
+        if (document !== undefined && placeOf(document) !== `${isShadow ? 'shadow' : 'enforce'} ${id}`)
+          throw new RangeError(`limit ${name} is in another partition than it is per`);
         if (document !== undefined)
           limits.set(name, { document, rate: { plan, offset, home: { offset: -1 } } });
         offset += plan.algorithm.cells;
       }
       const counts = readTable(input, table, offset, now);
-      if (isReported) all.push({ limits: saved.map(({ name }) => name), ...counts });
-      partitions.set(partitionId(fields), { table });
+      if (!isShadow) all.push({ limits: saved.map(({ name }) => name), ...counts });
+      partitions.set(id, { table });
     }
     return partitions;
   };
-  const policy = { partitions: read(true), shadows: read(false), limits };
+  const policy = { partitions: read(false), shadows: read(true), limits };
   if (!input.isAtEnd) throw new RangeError('there is more of it than there should be');
   return { seed, before: { policy, carry: () => 'keep', now }, partitions: all };
 }
@@ -235,12 +239,12 @@ function readTable(
   }
   const cells = input.floats();
   const remnant = input.floats();
-  const rows = stride === 0 ? 0 : remnant.length / stride;
-  if (cells.length !== keys.length * stride || (rows !== 0 && !Number.isInteger(Math.log2(rows))))
+  const rows = remnant.length === 0 ? 1 : remnant.length / stride;
+  if (cells.length !== keys.length * stride || rows < 1 || !Number.isInteger(Math.log2(rows)))
     throw new RangeError('there are not as many cells as keys');
   const expired = table.load({ keys, ages: Uint32Array.from(ages), cells, remnant }, now);
   for (let left = input.uint32(); left > 0; left--) {
-    const [key, until, reason] = [input.text(), input.float64(), JSON.parse(input.text())];
+    const [key, until, reason] = [input.text(), toInstant(input.float64()), JSON.parse(input.text())];
     table.blocks.add(key, { until, reason: typeof reason === 'string' ? reason : undefined }, now);
   }
   return { keys: keys.length, expired };
@@ -256,6 +260,11 @@ function limitsOf(skeleton: unknown, algorithms: Algorithms): ReadonlyMap<string
   );
   const document = { version: 1, limits: Object.fromEntries(known), groups: {}, unmatched: 'allow' };
   return new Map(Object.entries(withCandidates(parsePolicy(document, algorithms)).limits));
+}
+
+/** The table that a limit has its cells in. */
+function placeOf({ mode = 'enforce', per = [] }: LimitDocument): string {
+  return `${mode} ${partitionId([per].flat())}`;
 }
 
 /** A plan that reads what was saved; for a limit that is not known, cells that mean nothing. */

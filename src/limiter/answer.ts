@@ -90,6 +90,11 @@ export class Answer implements Decision {
     return charges;
   }
 
+  /** The policy by which it was decided. */
+  get document(): object | undefined {
+    return this.#inquiry.document;
+  }
+
   /** Everything, `limits` too, for `JSON.stringify`. */
   toJSON(): Decision {
     return { ...this, limits: this.limits };

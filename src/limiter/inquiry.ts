@@ -4,6 +4,13 @@ import type { Reason } from './decision.ts';
 import type { Agreement, Mode, Question } from './question.ts';
 import { Verdict } from './verdict.ts';
 
+/** What the inquiries of a policy have in common. */
+export interface Origin {
+  readonly document: object;
+  /** All that it counts. */
+  readonly units: ReadonlySet<string>;
+}
+
 /**
  * The questions to all limits that apply to a request, asked together. Made once for a limiter or a group of a policy,
  * and filled in anew for every request.
@@ -22,6 +29,8 @@ export class Inquiry {
   readonly all: readonly Question[];
   /** What may be counted. */
   readonly units: ReadonlySet<string>;
+  /** The policy by which it decides. */
+  readonly document: object | undefined;
   /** The question, if there is just one. */
   readonly only: Question | undefined;
   /** What was decided last, at which instant and how. */
@@ -31,12 +40,13 @@ export class Inquiry {
   /** The limit that the decision is about: denied, the one that blocks; allowed, the one nearest to empty. */
   decisive: Question | undefined = undefined;
 
-  /** @param units - all that the policy counts; default: what these limits do */
-  constructor(owner: object, group: string, all: readonly Question[], units?: ReadonlySet<string>) {
+  /** @param origin - the policy it is of; without one, these limits are all there is */
+  constructor(owner: object, group: string, all: readonly Question[], origin?: Origin) {
     this.owner = owner;
     this.group = group;
     this.all = all;
-    this.units = units ?? new Set(all.map(({ slot }) => slot.unit));
+    this.document = origin?.document;
+    this.units = origin?.units ?? new Set(all.map(({ slot }) => slot.unit));
     this.questions = all.filter(({ slot }) => slot.mode !== 'shadow');
     this.shadows = all.filter(({ slot }) => slot.mode === 'shadow');
     this.only = all.length === 1 ? this.questions[0] : undefined;
@@ -74,21 +84,27 @@ export class Inquiry {
     return isAgreed;
   }
 
-  /** Counts what would have come of it with each shadow enforced. */
-  compareShadows(): void {
+  /**
+   * Counts what would have come of it with each shadow enforced.
+   *
+   * @param isAllowed - what came of it; if all limits agree and it was denied, others waited
+   */
+  compareShadows(isAllowed: boolean): void {
     for (const shadow of this.shadows) {
       const { agreement } = shadow.slot;
-      if (agreement !== undefined) agreement[this.comparison(shadow)]++;
+      if (agreement !== undefined) agreement[this.comparison(shadow, isAllowed)]++;
     }
   }
 
   /** What would have come of it with this shadow enforced; a candidate, in place of its limit. */
-  comparison({ slot, reason }: Question): keyof Agreement {
+  comparison({ slot, reason }: Question, isAllowed: boolean): keyof Agreement {
+    const mustWait = this.isAgreed && !isAllowed;
     const would =
+      !mustWait &&
       reason === 'ok' &&
-      this.questions.every((other) => other.reason === 'ok' || other.slot.name === slot.rival);
-    if (would === this.isAgreed) return 'agreed';
-    return this.isAgreed ? 'wouldDeny' : 'wouldAllow';
+      this.questions.every((other) => other.reason === 'ok' || isReplaced(other, slot.rival));
+    if (would === isAllowed) return 'agreed';
+    return isAllowed ? 'wouldDeny' : 'wouldAllow';
   }
 
   /** Has every limit say where it stands after that. */
@@ -144,6 +160,11 @@ export class Inquiry {
       latest === Number.POSITIVE_INFINITY || (!isUnknown && latest !== Number.NEGATIVE_INFINITY);
     return isKnown ? latest : undefined;
   }
+}
+
+/** Whether the refusal is one that a candidate would give in its place. A block is on the key, whatever the limit. */
+function isReplaced({ slot, reason }: Question, rival: string | undefined): boolean {
+  return slot.name === rival && reason !== 'blocked';
 }
 
 function rowsOf(questions: readonly Question[]): Row[] {

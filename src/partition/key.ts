@@ -42,15 +42,15 @@ export function joinKey(values: readonly string[]): string {
   return values.map((value) => `${value.length}:${value}`).join('');
 }
 
-/** The values that {@link joinKey} has joined, of which there were `count`. */
+/** The `count` values that {@link joinKey} has joined to `key`. */
 export function splitKey(key: string, count: number): string[] {
   if (count === 1) return [key];
   const values: string[] = [];
-  for (let at = 0; values.length < count; ) {
-    const colon = key.indexOf(':', at);
-    const end = colon + 1 + Number(key.slice(at, colon));
-    values.push(key.slice(colon + 1, end));
-    at = end;
+  for (let rest = key; values.length < count; ) {
+    const colon = rest.indexOf(':');
+    const end = colon + 1 + Number(rest.slice(0, colon));
+    values.push(rest.slice(colon + 1, end));
+    rest = rest.slice(end);
   }
   return values;
 }

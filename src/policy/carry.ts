@@ -66,5 +66,11 @@ function setupOf(limit: RateDocument): string {
     anchor = 'first-use',
     options,
   } = limit as RateDocument & { anchor?: string; options?: object };
-  return JSON.stringify([readDuration(window), anchor, options]);
+  return JSON.stringify([readDuration(window), anchor, options], inOrder);
+}
+
+/** Fields in whatever order are the same options. */
+function inOrder(_name: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

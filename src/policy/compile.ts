@@ -7,7 +7,7 @@
 import { Entrance } from '../concurrency/line.ts';
 import type { PermitTable } from '../concurrency/permits.ts';
 import { queuePlan } from '../concurrency/semaphore.ts';
-import { Inquiry } from '../limiter/inquiry.ts';
+import { Inquiry, type Origin } from '../limiter/inquiry.ts';
 import type { Question, Terms } from '../limiter/question.ts';
 import { Row } from '../partition/row.ts';
 import type { PartitionTable, TableOptions } from '../partition/table.ts';
@@ -82,15 +82,20 @@ export function compilePolicy(
   const compiled = compileLimits(whole, algorithms, options, before, Table);
   const limits = [...compiled.limits.values()];
   const units = new Set(['requests', ...limits.map(({ slot }) => slot.unit)]);
+  const origin = { document, units };
   const groups = Object.entries(whole.groups).map(([name, group]) =>
-    compileGroup(name, group, { limits: compiled.limits, units, owner }),
+    compileGroup(name, group, { limits: compiled.limits, origin, owner }),
   );
   const isDenied = document.unmatched === 'deny';
   return {
     ...compiled,
     document,
     groups: new Map(groups.map((group) => [group.name, group])),
-    unmatched: new Entrance(new Inquiry(owner, UNMATCHED, []), undefined, isDenied ? 'unmatched' : undefined),
+    unmatched: new Entrance(
+      new Inquiry(owner, UNMATCHED, [], origin),
+      undefined,
+      isDenied ? 'unmatched' : undefined,
+    ),
     matcher: compileMatcher(document),
     permits: new Map(limits.flatMap(({ slot, held }) => (held === undefined ? [] : [[slot.name, held]]))),
     tiers: new Set(Object.keys(document.tiers ?? {})),
@@ -100,11 +105,11 @@ export function compilePolicy(
 
 interface Whole {
   readonly limits: ReadonlyMap<string, CompiledLimit>;
-  readonly units: ReadonlySet<string>;
+  readonly origin: Origin;
   readonly owner: object;
 }
 
-function compileGroup(name: string, group: GroupDocument, { limits, units, owner }: Whole): CompiledGroup {
+function compileGroup(name: string, group: GroupDocument, { limits, origin, owner }: Whole): CompiledGroup {
   const parts = {
     enforce: { members: [] as Member[], places: [] as Place[] },
     shadow: { members: [] as Member[], places: [] as Place[] },
@@ -121,7 +126,7 @@ function compileGroup(name: string, group: GroupDocument, { limits, units, owner
   }
   const queue = group.queue === undefined ? undefined : queuePlan(group.queue, 'queue');
   const { members, places } = parts.enforce;
-  const entrance = new Entrance(new Inquiry(owner, name, questions, units), queue);
+  const entrance = new Entrance(new Inquiry(owner, name, questions, origin), queue);
   const permits = members.find(({ question }) => question.slot.kind === 'concurrency')?.question.slot.name;
   return { name, members, places, shadows: parts.shadow, entrance, permits };
 }

@@ -23,7 +23,7 @@ export interface FieldChange {
 
 /** Where the requests of a pattern go that only one of the two policies has. */
 export interface MatchChange {
-  /** The pattern. */
+  /** The pattern, with one of its methods; `unmatched`: what no pattern matches. */
   readonly pattern: string;
   /** The group of a request that nothing more specific matches, before; `allow` or `deny` where none matched. */
   readonly before: string;
@@ -41,7 +41,7 @@ export interface NameChanges {
   readonly changed: readonly string[];
 }
 
-/** What changed from one policy to another, see {@link diffPolicies}. */
+/** What changed from one policy to another. */
 export interface PolicyDiff {
   /** Limits by name. */
   readonly limits: NameChanges;
@@ -150,10 +150,16 @@ function matchChanges(before: PolicyDocument, after: PolicyDocument): MatchChang
   const isSame = [...patterns].every((text) => was.get(text) === is.get(text));
   if (isSame && before.unmatched === after.unmatched && before.paths?.case === after.paths?.case) return [];
   const [old, now] = [judge(before, was), judge(after, is)];
-  return [...patterns].flatMap((pattern) => {
-    const change = { pattern, before: old(pattern), after: now(pattern) };
-    return change.before === change.after ? [] : [change];
-  });
+  const requests = new Set([...patterns].flatMap(eachMethod));
+  const moved = [...requests].map((pattern) => ({ pattern, before: old(pattern), after: now(pattern) }));
+  const unmatched = { pattern: 'unmatched', before: before.unmatched, after: after.unmatched };
+  return [...moved, unmatched].filter((change) => change.before !== change.after);
+}
+
+/** A pattern for each method that it lists. */
+function eachMethod(pattern: string): string[] {
+  const [methods = '', path = ''] = pattern.split(' ');
+  return methods.split('|').map((method) => `${method} ${path}`);
 }
 
 function routesOf(policy: PolicyDocument): Map<string, string> {
@@ -167,8 +173,8 @@ function judge(policy: PolicyDocument, routes: ReadonlyMap<string, string>): (pa
   const compiled = [...routes].map(([text, group]) => ({ pattern: parsePattern(text), group }));
   const matcher = createMatcher(compiled, { case: policy.paths?.case ?? 'insensitive' });
   return (pattern) => {
-    const [methods = '', path = ''] = pattern.split(' ');
-    const method = methods === '*' ? 'UNLISTED' : (methods.split('|')[0] ?? '');
+    const [listed = '', path = ''] = pattern.split(' ');
+    const method = listed === '*' ? 'UNLISTED' : listed;
     const sample = path
       .split('/')
       .map((segment) =>

@@ -7,13 +7,14 @@ import { describe, expect, it } from 'vitest';
 import type { RatePlan } from '../fixtures/algorithm-key.ts';
 import { SHAMS } from '../fixtures/shams.ts';
 import { CHARGING } from './algorithm-laws/charging.ts';
+import { CONVERTING } from './algorithm-laws/converting.ts';
 import { GRANTING } from './algorithm-laws/granting.ts';
 import type { Law, Subject } from './algorithm-laws/law.ts';
 import { STATE } from './algorithm-laws/state.ts';
 
 export type { Subject } from './algorithm-laws/law.ts';
 
-const LAWS: Readonly<Record<string, Law>> = { ...GRANTING, ...STATE, ...CHARGING };
+const LAWS: Readonly<Record<string, Law>> = { ...GRANTING, ...STATE, ...CHARGING, ...CONVERTING };
 
 /** Runs every law on one algorithm, and then on limiters that are none, which have to break each of them. */
 export function describeAlgorithm(name: string, subject: Subject, numRuns: number): void {
@@ -26,6 +27,7 @@ export function describeAlgorithm(name: string, subject: Subject, numRuns: numbe
         ...subject,
         plans: subject.plans.map(disguise),
         siblings: (plan) => subject.siblings(plan).map(disguise),
+        strangers: (plan) => subject.strangers(plan).map(disguise),
       };
       const kept = Object.entries(LAWS).filter(([, law]) => !breaks(fake, law));
       expect(kept.map(([title]) => title)).toEqual([]);

@@ -199,7 +199,7 @@ describe('a reload', () => {
     expect(() => engine.reload(POLICY, { carry: { raeds: 'keep' } as object })).toThrow(
       /did you mean "reads"/,
     );
-    expect(engine.policy).toBe(POLICY);
+    expect(engine.policy).toEqual(POLICY);
     expect(left(read)).toEqual({ reads: 6, drips: 6 });
   });
 
@@ -229,6 +229,14 @@ describe('a reload', () => {
         { pattern: 'GET /v2/**', before: 'deny', after: 'list' },
       ],
     });
+    const other = { ...after, unmatched: 'allow' };
+    expect(engine.reload(other).matching).toEqual([{ pattern: 'unmatched', before: 'deny', after: 'allow' }]);
+    const narrow = { ...other, groups: { ...other.groups, post: { match: ['GET|POST /v2/x'], limits: [] } } };
+    expect(engine.reload(narrow).matching).toEqual([
+      { pattern: 'GET /v2/x', before: 'list', after: 'post' },
+      { pattern: 'POST /v2/x', before: 'allow', after: 'post' },
+    ]);
+    engine.reload(after);
     expect(usage).toHaveLength(4);
     expect(text.split('\n')).toEqual([
       '~ limits.reads.quota: 10 -> 20',
