@@ -22,6 +22,8 @@ const entry = {
   koa: 'src/adapters/koa.ts',
   lambda: 'src/adapters/lambda.ts',
   node: 'src/adapters/node.ts',
+  distributed: 'src/stores/engine.ts',
+  redis: 'src/stores/redis/store.ts',
   opentelemetry: 'src/adapters/opentelemetry.ts',
 };
 

@@ -11,6 +11,7 @@ const ENTRIES = [
     'batch',
     'client',
     'diff',
+    'distributed',
     'durable-object',
     'express',
     'fastify',
@@ -20,7 +21,7 @@ const ENTRIES = [
     'koa',
     'lambda',
   ],
-  ...['lint', 'node', 'opentelemetry', 'pool', 'testing'],
+  ...['lint', 'node', 'opentelemetry', 'pool', 'redis', 'testing'],
 ];
 /** Entries that import what only some have. */
 const SOME_ONLY = ['node', 'opentelemetry'];
