@@ -99,7 +99,7 @@ const HOW = `## How it is measured
 - Garbage is collected whenever the engine likes and is part of the time. Pauses are those of an ordinary process; bytes
   per decision are counted while there is room enough that nothing is collected.
 - Whole requests: one connection does one request after the other, sixteen at once, the load in another process than the
-  server. headgate stands around the app by its adapters for \`node:http\` and \`fetch\`; peers are the framework's own.
+  server. headgate and its peers are middlewares or plugins of the framework.
 - Bundles: esbuild, minified, gzip level 9.
 
 Not measured: stores outside the process, several cores, other runtimes than Node, latency of single requests, CPU use at
