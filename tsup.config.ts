@@ -51,6 +51,5 @@ export default defineConfig([
     format: 'esm',
     target: 'node20',
     platform: 'node',
-    noExternal: ['csv-parse'],
   },
 ]);

@@ -1,20 +1,14 @@
 import type { ParseArgsConfig } from 'node:util';
 import { createEngine } from '../engine/engine.ts';
 import { show, suggest } from '../errors.ts';
+import { LOG_FORMATS, type LogFormat } from '../lab/trace/log.ts';
+import type { LogSink } from '../lab/trace/log-sink.ts';
+import { type LoggedRequest, type Mapping, requestReader } from '../lab/trace/request.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { expectFiles, HELP_OPTION, readArguments } from './arguments.ts';
-import {
-  fitMapping,
-  type LoggedRequest,
-  type Mapping,
-  readCosts,
-  readPartition,
-  requestReader,
-} from './fields.ts';
+import { fitOptions, readCosts, readPartition } from './fields.ts';
 import { EXIT, type ExitCode, type Io, misuse, oneLine, whole } from './io.ts';
-import { LOG_FORMATS, type LogFormat } from './log.ts';
 import { readLogFile } from './log-file.ts';
-import type { LogSink } from './log-sink.ts';
 import { openPolicy } from './policy-file.ts';
 import { ratesOnly } from './rates-only.ts';
 import { replay } from './replay.ts';
@@ -119,7 +113,7 @@ function collect(requests: LoggedRequest[], unreadable: UnreadableLines, mapping
   let toRequest = requestReader(mapping);
   return {
     columns: (names) => {
-      toRequest = requestReader(fitMapping(mapping, names));
+      toRequest = requestReader(fitOptions(mapping, names));
     },
     line: (number, field) => {
       const request = toRequest(number, field);

@@ -1,6 +1,4 @@
-import { CsvError } from 'csv-parse';
-import { parse } from 'csv-parse/sync';
-import { count, Failure } from './io.ts';
+import { DescriptorError } from '../../errors.ts';
 import { type LineReader, type LogSink, MAX_LINE } from './log-sink.ts';
 
 const STRAY_QUOTE = 'a quote is out of place or not closed';
@@ -8,8 +6,11 @@ const STRAY_QUOTE = 'a quote is out of place or not closed';
 /** Reads CSV (RFC 4180). The first row names the columns; a row with more or fewer cells is unreadable. */
 export function csv(sink: LogSink): LineReader {
   let columns: readonly string[] | undefined;
-  const readHeader = (cells: readonly string[] | undefined): readonly string[] => {
-    if (cells === undefined) throw new Failure(`the header of the log cannot be read: ${STRAY_QUOTE}`);
+  const readHeader = (cells: readonly string[] | undefined, text: string): readonly string[] => {
+    if (cells === undefined) {
+      const message = `the header of the log cannot be read: ${STRAY_QUOTE}`;
+      throw new DescriptorError({ code: 'bad-header', path: 'header', value: text, message });
+    }
     const names = cells.map((name) => name.trim());
     sink.columns(names);
     return names;
@@ -17,11 +18,14 @@ export function csv(sink: LogSink): LineReader {
   return (text, number) => {
     const cells = cellsOf(text);
     if (columns === undefined) {
-      columns = readHeader(cells);
+      columns = readHeader(cells, text);
     } else if (cells === undefined) {
       sink.unreadable(number, STRAY_QUOTE);
     } else if (cells.length !== columns.length) {
-      sink.unreadable(number, `the row has ${count(cells.length, 'column')}, the header ${columns.length}`);
+      sink.unreadable(
+        number,
+        `the row has ${cells.length} column${cells.length === 1 ? '' : 's'}, the header ${columns.length}`,
+      );
     } else {
       const names = columns;
       // An empty cell is the only way for CSV to say that there is nothing.
@@ -85,11 +89,28 @@ function hasOddQuotes(text: string): boolean {
 /** The cells of one row; `undefined` if its quotes make no sense. */
 function cellsOf(row: string): readonly string[] | undefined {
   if (!row.includes('"')) return row.split(',');
-  try {
-    const rows = parse(row, { relax_column_count: true, record_delimiter: '\n' });
-    return rows.length === 1 ? rows[0] : undefined;
-  } catch (error) {
-    if (error instanceof CsvError) return undefined;
-    throw error;
+  const cells: string[] = [];
+  for (let at = 0; ; at += 1) {
+    const isQuoted = row[at] === '"';
+    const end = isQuoted ? afterQuoted(row, at + 1) : endOfPlain(row, at);
+    if (end < 0) return undefined;
+    const cell = isQuoted ? row.slice(at + 1, end - 1).replaceAll('""', '"') : row.slice(at, end);
+    if (!isQuoted && /["\n]/.test(cell)) return undefined;
+    cells.push(cell);
+    if (end === row.length) return cells;
+    if (row[end] !== ',') return undefined;
+    at = end;
   }
+}
+
+/** Where the quoted cell whose text begins at `from` is over; -1 if nowhere. Doubled quotes are text. */
+function afterQuoted(row: string, from: number): number {
+  let at = row.indexOf('"', from);
+  while (at >= 0 && row[at + 1] === '"') at = row.indexOf('"', at + 2);
+  return at < 0 ? -1 : at + 1;
+}
+
+function endOfPlain(row: string, from: number): number {
+  const comma = row.indexOf(',', from);
+  return comma < 0 ? row.length : comma;
 }

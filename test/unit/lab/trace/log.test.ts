@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { guessFormat, type LogFormat, readLog } from '../../../src/cli/log.ts';
-import { MAX_LINE } from '../../../src/cli/log-sink.ts';
+import { guessFormat, type LogFormat, readLog } from '../../../../src/lab/trace/log.ts';
+import { MAX_LINE } from '../../../../src/lab/trace/log-sink.ts';
 
 /** What a log held: the columns asked for by line number, and the lines that could not be read. */
 interface Read {

@@ -9,7 +9,7 @@ import { csv, joinRows } from './csv.ts';
 import { jsonl } from './jsonl.ts';
 import { type LineReader, type LogSink, MAX_LINE } from './log-sink.ts';
 
-/** How a log is written. */
+/** How a log is written: as Apache and nginx do (combined or common), as CSV with a header, or as one JSON object to a line. */
 export type LogFormat = 'combined' | 'csv' | 'jsonl';
 
 /** What makes a {@link LineReader} that tells `sink` what it finds. */
@@ -18,18 +18,23 @@ const FORMATS: Readonly<Record<LogFormat, (sink: LogSink) => LineReader>> = { co
 /** Names of the formats. */
 export const LOG_FORMATS = Object.keys(FORMATS) as readonly LogFormat[];
 
+/** Takes the text of a log piece by piece, cut anywhere. */
+export interface LogReader {
+  /** The next piece. */
+  feed(text: string): void;
+  /** There is no more. */
+  end(): void;
+}
+
 /**
- * Reads a log to its end. Blank lines at the end are nothing; others are unreadable.
+ * Reads a log as its text comes in, never keeping more than a line. Blank lines at the end are nothing; others are
+ * unreadable.
  *
- * @param chunks - its text, cut anywhere
  * @param formatOf - called with the first line
  */
-export async function readLog(
-  chunks: AsyncIterable<string>,
-  formatOf: (firstLine: string) => LogFormat,
-  sink: LogSink,
-): Promise<void> {
+export function logReader(formatOf: (firstLine: string) => LogFormat, sink: LogSink): LogReader {
   let number = 0;
+  let rest = '';
   let read: (LineReader & { end?: () => void }) | undefined;
   const take = (raw: string): void => {
     number += 1;
@@ -37,15 +42,29 @@ export async function readLog(
     read ??= readerOf(formatOf(text), sink);
     read(text, number);
   };
+  return {
+    feed(text) {
+      const lines = (rest + text).split('\n');
+      rest = (lines.pop() ?? '').slice(0, MAX_LINE + 1);
+      lines.forEach(take);
+    },
+    end() {
+      if (rest !== '') take(rest);
+      rest = '';
+      read?.end?.();
+    },
+  };
+}
 
-  let rest = '';
-  for await (const chunk of chunks) {
-    const lines = (rest + chunk).split('\n');
-    rest = (lines.pop() ?? '').slice(0, MAX_LINE + 1);
-    lines.forEach(take);
-  }
-  if (rest !== '') take(rest);
-  read?.end?.();
+/** Reads a log to its end; see {@link logReader}. */
+export async function readLog(
+  chunks: AsyncIterable<string>,
+  formatOf: (firstLine: string) => LogFormat,
+  sink: LogSink,
+): Promise<void> {
+  const reader = logReader(formatOf, sink);
+  for await (const chunk of chunks) reader.feed(chunk);
+  reader.end();
 }
 
 function readerOf(format: LogFormat, sink: LogSink): LineReader & { end?: () => void } {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readInstant } from '../../../src/cli/instant.ts';
+import { readInstant } from '../../../../src/lab/trace/instant.ts';
 
 it.each<[string, string, string]>([
   ['Apache', '17/May/2015:10:05:03 +0000', '2015-05-17T10:05:03.000Z'],
