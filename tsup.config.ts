@@ -11,6 +11,7 @@ const entry = {
   testing: 'src/testing.ts',
   batch: 'src/engine/batch.ts',
   pool: 'src/engine/pool.ts',
+  lab: 'src/lab/index.ts',
   lint: 'src/policy/lint.ts',
   fetch: 'src/adapters/fetch.ts',
   node: 'src/adapters/node.ts',

@@ -10,6 +10,7 @@ const config: ViteUserConfig = defineConfig({
       { find: /^headgate$/, replacement: file('src/index.ts') },
       { find: /^headgate\/testing$/, replacement: file('src/testing.ts') },
       { find: /^headgate\/(batch|pool)$/, replacement: file('src/engine/$1.ts') },
+      { find: /^headgate\/lab$/, replacement: file('src/lab/index.ts') },
       { find: /^headgate\/lint$/, replacement: file('src/policy/lint.ts') },
       { find: /^headgate\/(fetch|node)$/, replacement: file('src/adapters/$1.ts') },
     ],

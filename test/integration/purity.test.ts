@@ -137,10 +137,12 @@ describe('importing', () => {
     ['index.js', 'import'],
     ['fetch.js', 'import'],
     ['node.js', 'import'],
+    ['lab.js', 'import'],
     ['testing.js', 'import'],
     ['index.cjs', 'require'],
     ['fetch.cjs', 'require'],
     ['node.cjs', 'require'],
+    ['lab.cjs', 'require'],
     ['testing.cjs', 'require'],
   ])('should have no side effects: %s', async (file, how) => {
     const url = JSON.stringify(dist(file));
