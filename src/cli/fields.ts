@@ -4,7 +4,8 @@
  * @module
  */
 
-import { isHeadgateError, show } from '../errors.ts';
+import { isHeadgateError, show, suggest } from '../errors.ts';
+import { LOG_FORMATS, type LogFormat } from '../lab/trace/log.ts';
 import { fitMapping, type Mapping } from '../lab/trace/request.ts';
 import { FIELD_FORM, isField } from '../policy/name.ts';
 import { misuse } from './io.ts';
@@ -48,6 +49,17 @@ export function readCosts(texts: readonly string[]): Map<string, readonly string
 }
 
 /**
+ * Reads `--format`.
+ *
+ * @throws Failure (exit code 2)
+ */
+export function readFormat(text: string | undefined): LogFormat | undefined {
+  const format = LOG_FORMATS.find((name) => name === text);
+  if (format !== text) throw misuse(`--format: unknown format ${show(text)}${suggest(text, LOG_FORMATS)}`);
+  return format;
+}
+
+/**
  * The mapping for a log whose lines all have the same columns, see {@link fitMapping}.
  *
  * @throws Failure (exit code 2) naming the option whose column is not there, or the group that is not known
@@ -60,7 +72,7 @@ export function fitOptions(mapping: Mapping, columns: readonly string[]): Mappin
 }
 
 /** The same where nobody asks for a group. */
-export function fitColumns(mapping: Mapping, columns: readonly string[]): Mapping {
+function fitColumns(mapping: Mapping, columns: readonly string[]): Mapping {
   try {
     return fitMapping(mapping, columns);
   } catch (error) {

@@ -7,11 +7,13 @@
 import { version } from '../../package.json';
 import { show, suggest } from '../errors.ts';
 import { check } from './check.ts';
+import { compare } from './compare.ts';
 import { EXIT, type ExitCode, Failure, type Io, misuse, oneLine } from './io.ts';
 import { simulate } from './simulate.ts';
 
 const COMMANDS: Readonly<Record<string, (argv: readonly string[], io: Io) => Promise<ExitCode>>> = {
   check,
+  compare,
   simulate,
 };
 
@@ -22,6 +24,7 @@ Usage: headgate COMMAND [options]
 
 Commands:
   check POLICY          print every fault of a policy, and likely mistakes
+  compare               compare algorithms and policies on the same traffic
   simulate POLICY LOG   replay an access log against a policy
 
 Options:

@@ -1,12 +1,11 @@
 import type { ParseArgsConfig } from 'node:util';
 import { createEngine } from '../engine/engine.ts';
 import { show, suggest } from '../errors.ts';
-import { LOG_FORMATS, type LogFormat } from '../lab/trace/log.ts';
 import type { LogSink } from '../lab/trace/log-sink.ts';
 import { type LoggedRequest, type Mapping, requestReader } from '../lab/trace/request.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { expectFiles, HELP_OPTION, readArguments } from './arguments.ts';
-import { fitOptions, readCosts, readPartition } from './fields.ts';
+import { fitOptions, readCosts, readFormat, readPartition } from './fields.ts';
 import { EXIT, type ExitCode, type Io, misuse, oneLine, whole } from './io.ts';
 import { readLogFile } from './log-file.ts';
 import { openPolicy } from './policy-file.ts';
@@ -73,7 +72,7 @@ export async function simulate(argv: readonly string[], io: Io): Promise<ExitCod
     return EXIT.done;
   }
   const [policyFile, logFile] = expectFiles(positionals, ['POLICY', 'LOG']);
-  const format = checkFormat(values.format);
+  const format = readFormat(values.format);
   const maxKeys = checkMaxKeys(values['max-keys']);
   const partition = readPartition(values.partition);
   const cost = readCosts(values.cost);
@@ -122,12 +121,6 @@ function collect(requests: LoggedRequest[], unreadable: UnreadableLines, mapping
     },
     unreadable: (number, reason) => unreadable.add(number, reason),
   };
-}
-
-function checkFormat(text: string | undefined): LogFormat | undefined {
-  const format = LOG_FORMATS.find((name) => name === text);
-  if (format !== text) throw misuse(`--format: unknown format ${show(text)}${suggest(text, LOG_FORMATS)}`);
-  return format;
 }
 
 function checkMaxKeys(text: string): number {

@@ -1,5 +1,6 @@
 import { whole } from './io.ts';
 import type { Outcome } from './replay.ts';
+import { table } from './table.ts';
 
 /** The outcome of a simulation as one line of JSON. Its fields are documented and settled. */
 export function jsonSummary(outcome: Outcome, unparsed: number): string {
@@ -44,15 +45,6 @@ export function textSummary(outcome: Outcome, unparsed: number): string {
     table([['limit', 'denied', ''], ...byLimit]),
   ];
   return parts.filter((part) => part !== '').join('\n');
-}
-
-/** Columns side by side: the first to the left, the others, which are numbers, to the right. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
-  );
-  return lines.map((line) => `${line.trimEnd()}\n`).join('');
 }
 
 function share(part: number, all: number): string {

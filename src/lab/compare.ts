@@ -32,8 +32,8 @@ export interface CompareOptions {
    * Without it the same comparison gives the same figures to the last digit.
    */
   readonly timer?: () => number;
-  /** Told now and then how many arrivals have been replayed. */
-  readonly progress?: (arrivals: number) => void;
+  /** Told now and then how many arrivals have been replayed, and at the end. */
+  readonly progress?: (arrivals: number, isLast: boolean) => void;
 }
 
 /** What a comparison found. */
@@ -121,7 +121,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
       run.deniedKey = undefined;
     }
     arrivals += 1;
-    if (arrivals % STRIDE === 0) progress?.(arrivals);
+    if (arrivals % STRIDE === 0) progress?.(arrivals, false);
   };
 
   const source = workload.arrivals();
@@ -130,7 +130,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   // Without arrivals the contenders are made all the same, so that a faulty one is told of.
   const finished = runs ?? start(0);
   for (const run of finished) run.finish();
-  progress?.(arrivals);
+  progress?.(arrivals, true);
 
   const contenders = finished.map((run) => run.figures());
   return {
