@@ -38,7 +38,10 @@ module.exports = {
       name: 'only-declared-dependencies',
       severity: 'error',
       from: { path: '^src', pathNot: '^src/cli/' },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
+      to: {
+        dependencyTypesNot: ['npm-peer'],
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'],
+      },
     },
   ],
   options: {

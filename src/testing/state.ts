@@ -1,37 +1,18 @@
 /** What may be written to a state, read from it, dropped, joined and repaired. */
 
-import assert from 'node:assert/strict';
-import * as fc from 'fast-check';
-import type { Millis } from '../../../src/time.ts';
-import { Key } from '../../fixtures/algorithm-key.ts';
-import {
-  answers,
-  assertLimits,
-  assertNoMore,
-  assertSame,
-  assertUntouched,
-  takeAll,
-} from '../../fixtures/answers.ts';
-import {
-  type Cell,
-  costs,
-  garbage,
-  grantable,
-  histories,
-  jumps,
-  play,
-  starts,
-  waits,
-  wildHistories,
-} from '../../fixtures/histories.ts';
-import { forLimits, type Law, siblings } from './law.ts';
+import type { Millis } from '../time.ts';
+import { answers, assertLimits, assertNoMore, assertSame, assertUntouched, takeAll } from './answers.ts';
+import { equal, ok } from './assert.ts';
+import { type Cell, play } from './drawing.ts';
+import { Key } from './key.ts';
+import { forLimits, type Law, law, siblings } from './law.ts';
 
 export const STATE: Readonly<Record<string, Law>> = {
-  'write nothing when asked, nor for a cost of 0': (subject, runs) =>
+  'write nothing when asked, nor for a cost of 0': law([], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale) => ({ from: starts, steps: wildHistories(scale), jump: jumps(scale) }),
+      (draw, scale) => ({ from: draw.starts, steps: draw.wildHistories(scale), jump: draw.jumps(scale) }),
       (limit, { from, steps, jump }) => {
         const key = new Key(limit.plan);
         const now = play(steps, from, key);
@@ -40,20 +21,21 @@ export const STATE: Readonly<Record<string, Law>> = {
         answers(limit, key, Math.max(0, now + jump));
         key.forgettableAt();
         key.refund(Math.max(0, now + jump), 0, key.charge(Math.max(0, now + jump), 0));
-        assert.equal(key.bytes(), before);
+        equal(key.bytes(), before);
         assertLimits(limit, now);
       },
     ),
+  ),
 
-  'leave sound cells alone, and repair others to a full key': (subject, runs) =>
+  'leave sound cells alone, and repair others to a full key': law([], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale) => ({
-        from: starts,
-        debts: histories(scale, ['take', 'force', 'refund']),
-        steps: histories(scale, ['take', 'refund']),
-        back: fc.nat(scale.drain),
+      (draw, scale) => ({
+        from: draw.starts,
+        debts: draw.histories(scale, ['take', 'force', 'refund']),
+        steps: draw.histories(scale, ['take', 'refund']),
+        back: draw.fc.nat(scale.drain),
       }),
       (limit, { from, debts, steps, back }) => {
         const indebted = new Key(limit.plan);
@@ -67,45 +49,49 @@ export const STATE: Readonly<Record<string, Law>> = {
         key.charge(now, 1);
         const longAgo = now - 2 * limit.drain - 1;
         key.repair(longAgo);
-        assert.equal(key.remaining(longAgo), 0, 'full as of then');
-        assert.equal(takeAll(limit, key, longAgo + 2 * limit.drain), limit.capacity, 'two drains later');
+        equal(key.remaining(longAgo), 0, 'full as of then');
+        equal(takeAll(limit, key, longAgo + 2 * limit.drain), limit.capacity, 'two drains later');
       },
     ),
+  ),
 
-  'admit no more when the clock steps to and fro': (subject, runs) =>
+  'admit no more when the clock steps to and fro': law(['most'], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale) => ({
-        phase: fc.nat(scale.window),
-        steps: fc.array(fc.tuple(jumps(scale, 5 * scale.drain), costs(scale)), { maxLength: 30 }),
+      (draw, scale) => ({
+        phase: draw.fc.nat(scale.window),
+        steps: draw.fc.array(draw.fc.tuple(draw.jumps(scale, 5 * scale.drain), draw.costs(scale)), {
+          maxLength: 30,
+        }),
       }),
       (limit, { phase, steps }) => {
         const key = new Key(limit.plan);
         let now = 20 * limit.drain + phase;
         let forward = 0;
         let units = takeAll(limit, key, now);
-        assert.equal(units, limit.capacity);
+        equal(units, limit.capacity);
         for (const [jump, cost] of steps) {
           forward += Math.max(0, jump);
           now = Math.max(0, now + jump);
           units += key.take(now, cost) ? cost : takeAll(limit, key, now);
           const most = subject.most(limit.plan, forward);
-          assert.ok(units <= most, `${units} units in ${forward} ms of steps forward, at most ${most}`);
+          ok(units <= most, `${units} units in ${forward} ms of steps forward, at most ${most}`);
         }
       },
     ),
+  ),
 
-  'lock no key out for more than two drains, whatever its cells hold': (subject, runs) =>
+  'lock no key out for more than two drains, whatever its cells hold': law([], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale, plan) => ({
-        from: starts,
-        cells: garbage(scale, plan.algorithm.cells),
-        foreign: garbage(scale, plan.algorithm.cells),
-        cost: grantable(scale),
-        polls: fc.array(waits(scale), { maxLength: 10 }),
+      (draw, scale, plan) => ({
+        from: draw.starts,
+        cells: draw.garbage(scale, plan.algorithm.cells),
+        foreign: draw.garbage(scale, plan.algorithm.cells),
+        cost: draw.grantable(scale),
+        polls: draw.fc.array(draw.waits(scale), { maxLength: 10 }),
       }),
       (limit, { from, cells, foreign, cost, polls }) => {
         const key = new Key(limit.plan, instead(cells, from));
@@ -118,37 +104,38 @@ export const STATE: Readonly<Record<string, Law>> = {
           wrong.forgettableAt();
           if (wrong.admits(from, cost)) continue;
           wrong.repair(from);
-          assert.ok(wrong.availableAt(from, cost) <= end, `promised for ${wrong.availableAt(from, cost)}`);
+          ok(wrong.availableAt(from, cost) <= end, `promised for ${wrong.availableAt(from, cost)}`);
           let now = from;
           for (const gap of polls) {
             now += gap;
             if (now < end && !wrong.admits(now, cost)) wrong.repair(now);
           }
-          assert.ok(wrong.take(end, cost), 'locked out');
+          ok(wrong.take(end, cost), 'locked out');
         }
         assertLimits(limit, from);
       },
     ),
+  ),
 
-  'be as a fresh key once it is forgettable': (subject, runs) =>
+  'be as a fresh key once it is forgettable': law([], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale, plan) => ({
-        from: starts,
-        steps: wildHistories(scale),
-        last: fc.constantFrom('kept', 'refunded'),
-        wait: waits(scale),
+      (draw, scale, plan) => ({
+        from: draw.starts,
+        steps: draw.wildHistories(scale),
+        last: draw.fc.constantFrom('kept', 'refunded'),
+        wait: draw.waits(scale),
         // Waits here count from the first instant: the clock may step back, but not to before it.
-        later: histories(scale, ['take', 'force', 'refund']),
+        later: draw.histories(scale, ['take', 'force', 'refund']),
         other: siblings(subject, plan),
       }),
       (limit, { from, steps, last, wait, later, other }) => {
         const key = new Key(limit.plan);
         const now = play(steps, from, key);
         const mark = key.charge(now, 1);
-        assert.ok(key.remaining(now) < new Key(limit.plan).remaining(now), 'usage shows');
-        assert.ok(key.forgettableAt() <= key.resetAt(now) + 1, 'kept for too long');
+        ok(key.remaining(now) < new Key(limit.plan).remaining(now), 'usage shows');
+        ok(key.forgettableAt() <= key.resetAt(now) + 1, 'kept for too long');
         if (last === 'refunded') key.refund(now, 1, mark);
 
         const at = key.forgettableAt() + wait;
@@ -162,14 +149,20 @@ export const STATE: Readonly<Record<string, Law>> = {
         assertLimits(limit, at);
       },
     ),
+  ),
 
-  'join to a state that grants no more than either': (subject, runs) =>
+  'join to a state that grants no more than either': law([], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale) => {
-        const past = histories(scale, ['take', 'force', 'refund']);
-        return { from: starts, gap: waits(scale), pasts: fc.tuple(past, past, past), more: grantable(scale) };
+      (draw, scale) => {
+        const past = draw.histories(scale, ['take', 'force', 'refund']);
+        return {
+          from: draw.starts,
+          gap: draw.waits(scale),
+          pasts: draw.fc.tuple(past, past, past),
+          more: draw.grantable(scale),
+        };
       },
       (limit, { from, gap, pasts: [pastOfA, pastOfB, pastOfC], more }) => {
         const [a, b, c] = [new Key(limit.plan), new Key(limit.plan), new Key(limit.plan)];
@@ -178,7 +171,7 @@ export const STATE: Readonly<Record<string, Law>> = {
 
         assertNoMore(limit, both, a, now);
         assertNoMore(limit, both, b, now);
-        assert.equal(both.forgettableAt(), Math.max(a.forgettableAt(), b.forgettableAt()));
+        equal(both.forgettableAt(), Math.max(a.forgettableAt(), b.forgettableAt()));
         assertSame(limit, both, b.copy().join(a), now);
         assertSame(limit, both.copy().join(c), a.copy().join(b.copy().join(c)), now);
         assertSame(limit, a.copy().join(a), a, now);
@@ -194,6 +187,7 @@ export const STATE: Readonly<Record<string, Law>> = {
         assertLimits(limit, now);
       },
     ),
+  ),
 };
 
 function instead(cells: readonly Cell[], now: Millis): readonly number[] {

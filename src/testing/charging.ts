@@ -1,8 +1,5 @@
 /** Charges, refunds, and quotas that change under them. */
 
-import assert from 'node:assert/strict';
-import * as fc from 'fast-check';
-import { Key } from '../../fixtures/algorithm-key.ts';
 import {
   answers,
   assertAgrees,
@@ -11,16 +8,23 @@ import {
   assertSame,
   assertUntouched,
   takeAll,
-} from '../../fixtures/answers.ts';
-import { costs, grantable, histories, play, starts, waits, wildHistories } from '../../fixtures/histories.ts';
-import { beside, forLimits, type Law, limitOf, siblings } from './law.ts';
+} from './answers.ts';
+import { equal } from './assert.ts';
+import { play } from './drawing.ts';
+import { Key } from './key.ts';
+import { beside, forLimits, type Law, law, limitOf, siblings } from './law.ts';
 
 export const CHARGING: Readonly<Record<string, Law>> = {
-  'charge in parts as at once': (subject, runs) =>
+  'charge in parts as at once': law([], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale) => ({ from: starts, steps: wildHistories(scale), first: costs(scale), second: costs(scale) }),
+      (draw, scale) => ({
+        from: draw.starts,
+        steps: draw.wildHistories(scale),
+        first: draw.costs(scale),
+        second: draw.costs(scale),
+      }),
       (limit, { from, steps, first, second }) => {
         const [parts, whole] = [new Key(limit.plan), new Key(limit.plan)];
         const now = play(steps, from, parts, whole);
@@ -31,41 +35,48 @@ export const CHARGING: Readonly<Record<string, Law>> = {
         assertLimits(limit, now);
       },
     ),
+  ),
 
-  'give back the whole charge in the same instant': (subject, runs) =>
+  'give back the whole charge in the same instant': law([], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale) => ({ from: starts, steps: histories(scale, ['take', 'refund']), cost: grantable(scale) }),
+      (draw, scale) => ({
+        from: draw.starts,
+        steps: draw.histories(scale, ['take', 'refund']),
+        cost: draw.grantable(scale),
+      }),
       (limit, { from, steps, cost }) => {
         const key = new Key(limit.plan);
         const now = play(steps, from, key);
         const before = key.copy();
         const mark = key.charge(now, cost);
-        assert.equal(key.remaining(now), Math.max(0, before.remaining(now) - cost));
+        equal(key.remaining(now), Math.max(0, before.remaining(now) - cost));
         key.refund(now, cost, mark);
         assertSame(limit, key, before, now);
         assertLimits(limit, now);
       },
     ),
+  ),
 
-  'give back no more than is left of a charge': (subject, runs) =>
+  'give back no more than is left of a charge': law([], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale) => ({
-        from: starts,
-        steps: histories(scale),
-        cost: grantable(scale),
-        others: histories(scale, ['force']),
-        wait: waits(scale),
+      (draw, scale) => ({
+        from: draw.starts,
+        steps: draw.histories(scale),
+        cost: draw.grantable(scale),
+        others: draw.histories(scale, ['force']),
+        wait: draw.waits(scale),
       }),
       (limit, { from, steps, cost, others, wait }) => {
         const [key, without] = [new Key(limit.plan), new Key(limit.plan)];
         const now = play(steps, from, key, without);
         // What debt cuts off at its limit cannot be given back exactly, so stay below it.
         let room = limit.capacity + key.remaining(now) - 1 - cost;
-        fc.pre(room >= 0);
+        const skipUnless: (holds: boolean) => void = subject.fc.pre;
+        skipUnless(room >= 0);
         // A unit that stays, so that windows begin at the same instant with the charge in question and without.
         for (const one of [key, without]) one.charge(now, 1);
         const counted = others.filter((step) => {
@@ -79,18 +90,19 @@ export const CHARGING: Readonly<Record<string, Law>> = {
         assertLimits(limit, end);
       },
     ),
+  ),
 
-  'give back nothing of a charge that is over': (subject, runs) =>
+  'give back nothing of a charge that is over': law([], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale) => ({
-        from: starts,
-        steps: histories(scale, ['take', 'force', 'refund']),
-        cost: costs(scale),
-        others: histories(scale, ['take', 'force']),
-        wait: waits(scale),
-        last: costs(scale),
+      (draw, scale) => ({
+        from: draw.starts,
+        steps: draw.histories(scale, ['take', 'force', 'refund']),
+        cost: draw.costs(scale),
+        others: draw.histories(scale, ['take', 'force']),
+        wait: draw.waits(scale),
+        last: draw.costs(scale),
       }),
       (limit, { from, steps, cost, others, wait, last }) => {
         const key = new Key(limit.plan);
@@ -104,16 +116,20 @@ export const CHARGING: Readonly<Record<string, Law>> = {
         assertLimits(limit, over);
       },
     ),
+  ),
 
-  'keep usage when the quota changes': (subject, runs) =>
+  'keep usage when the quota changes': law(['siblings', 'oracle'], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale, plan) => ({
-        from: starts,
+      (draw, scale, plan) => ({
+        from: draw.starts,
         other: siblings(subject, plan),
-        steps: fc.array(fc.tuple(fc.boolean(), waits(scale), costs(scale), fc.boolean()), { maxLength: 30 }),
-        ask: costs(scale),
+        steps: draw.fc.array(
+          draw.fc.tuple(draw.fc.boolean(), draw.waits(scale), draw.costs(scale), draw.fc.boolean()),
+          { maxLength: 30 },
+        ),
+        ask: draw.costs(scale),
       }),
       (limit, { from, other, steps, ask }) => {
         const limits = [
@@ -139,19 +155,25 @@ export const CHARGING: Readonly<Record<string, Law>> = {
         assertLimits(limit, now);
       },
     ),
+  ),
 
-  'give nothing back when a quota is cut and restored': (subject, runs) =>
+  'give nothing back when a quota is cut and restored': law(['siblings'], (subject, runs) =>
     forLimits(
       subject,
       runs,
-      (scale, plan) => ({ from: starts, other: siblings(subject, plan), asks: fc.array(costs(scale)) }),
+      (draw, scale, plan) => ({
+        from: draw.starts,
+        other: siblings(subject, plan),
+        asks: draw.fc.array(draw.costs(scale)),
+      }),
       (limit, { from, other, asks }) => {
         const key = new Key(beside(limit.plan, other));
-        assert.equal(takeAll(limit, key, from), limit.capacity);
+        equal(takeAll(limit, key, from), limit.capacity);
         const changed = key.copy(beside(other, limit.plan));
         answers(limit, changed, from);
         for (const cost of asks) if (!changed.admits(from, cost)) changed.repair(from);
         assertSame(limit, changed.copy(key.plan), key, from);
       },
     ),
+  ),
 };

@@ -1,14 +1,16 @@
-import * as fc from 'fast-check';
-import type { Millis } from '../../../src/time.ts';
-import type { RatePlan } from '../../fixtures/algorithm-key.ts';
-import type { Limit } from '../../fixtures/answers.ts';
-import type { Oracle } from '../../fixtures/oracles.ts';
+import type { Arbitrary, Parameters as Settings } from 'fast-check';
+import type { Millis } from '../time.ts';
+import type { Limit } from './answers.ts';
+import { type Drawing, drawing, type FastCheck } from './drawing.ts';
+import type { RatePlan } from './key.ts';
+import type { Oracle } from './oracle.ts';
 
 /** One algorithm, as the laws need to know it. No plan has a quota of 0. */
 export interface Subject {
-  readonly plans: fc.Arbitrary<RatePlan>;
+  readonly fc: FastCheck;
+  readonly plans: Arbitrary<RatePlan>;
   /** Plans that may follow on this one over the same cells: other quotas, the same window. */
-  readonly siblings: (plan: RatePlan) => fc.Arbitrary<RatePlan>;
+  readonly siblings: (plan: RatePlan) => Arbitrary<RatePlan>;
   /** A fresh key; `scale` is a multiple of every quota it will meet. */
   readonly oracle: (scale: number) => Oracle;
   /** How far, in milliseconds, a change of quota may move the state. */
@@ -25,20 +27,36 @@ export interface Subject {
   readonly least: (plan: RatePlan, span: Millis) => number;
 }
 
+/** What a law needs to know of a subject beyond its plans. */
+export type Knowledge = 'siblings' | 'oracle' | 'most' | 'least';
+
 /** Throws if the subject breaks it. */
-export type Law = (subject: Subject, runs: Runs) => void;
-export type Runs = Pick<fc.Parameters<unknown>, 'numRuns' | 'endOnFailure'>;
+export interface Law {
+  /** Without this it cannot be stated. */
+  readonly needs: readonly Knowledge[];
+  readonly holds: (subject: Subject, runs: Runs) => void;
+}
+
+/** How often a law is tried. */
+export type Runs = Pick<Settings<unknown>, 'numRuns' | 'endOnFailure'>;
+
+/** A law that can be stated of a subject that these things are known of. */
+export function law(needs: readonly Knowledge[], holds: Law['holds']): Law {
+  return { needs, holds };
+}
 
 /** Checks `holds` on random plans, and whatever `drawn` asks for. */
 export function forLimits<T>(
   subject: Subject,
   runs: Runs,
-  drawn: (limit: Limit, plan: RatePlan) => { [K in keyof T]: fc.Arbitrary<T[K]> },
+  drawn: (draw: Drawing, limit: Limit, plan: RatePlan) => { [K in keyof T]: Arbitrary<T[K]> },
   holds: (limit: Limit, drawn: T) => void,
 ): void {
-  const cases = subject.plans.chain((plan) => {
-    const limit = limitOf(subject, printable(plan));
-    return fc.tuple(fc.constant(limit), fc.record<T>(drawn(limit, plan)));
+  const { fc, plans } = subject;
+  const draw = drawing(fc);
+  const cases = plans.chain((plan) => {
+    const limit = limitOf(subject, printable(fc, plan));
+    return fc.tuple(fc.constant(limit), fc.record<T>(drawn(draw, limit, plan)));
   });
   fc.assert(
     fc.property(cases, ([limit, values]) => holds(limit, values as T)),
@@ -55,12 +73,12 @@ export function beside(plan: RatePlan, other: RatePlan): RatePlan {
   return { ...plan, horizon: Math.max(plan.horizon ?? 0, other.horizon ?? 0) };
 }
 
-export function siblings(subject: Subject, plan: RatePlan): fc.Arbitrary<RatePlan> {
-  return subject.siblings(plan).map(printable);
+export function siblings(subject: Subject, plan: RatePlan): Arbitrary<RatePlan> {
+  return subject.siblings(plan).map((other) => printable(subject.fc, other));
 }
 
 /** The plan, shown by its numbers in a counterexample. */
-function printable(plan: RatePlan): RatePlan {
+function printable(fc: FastCheck, plan: RatePlan): RatePlan {
   const burst = plan.burst === undefined ? '' : `, burst ${plan.burst}`;
   return Object.assign(
     { ...plan },
