@@ -11,6 +11,7 @@ import { ALGORITHM_WORDS, modulesIn, namedAlgorithms, policiesIn } from './conte
 import { readCosts, readFormat, readPartition } from './fields.ts';
 import { jsonComparison, textComparison } from './figures.ts';
 import { EXIT, type ExitCode, type Io, misuse, oneLine, whole } from './io.ts';
+import { commandLine, writeReport } from './report.ts';
 import { traceOf } from './trace.ts';
 import { UnreadableLines } from './unreadable-lines.ts';
 
@@ -45,6 +46,7 @@ Output:
   --max-keys N               keys to keep per contender; default: 100,000
   --watch KEY                key whose usage is shown over time; repeatable
   --json                     every figure as one line of JSON
+  --report FILE              also a page of HTML with figures
   -h, --help                 this text
 
 Exit code: 0 done, 1 nothing could be read, 2 wrong usage.
@@ -73,6 +75,7 @@ const OPTIONS = {
   'max-keys': { type: 'string', default: '100000' },
   watch: { type: 'string', multiple: true },
   json: { type: 'boolean', default: false },
+  report: { type: 'string' },
   help: HELP_OPTION,
 } satisfies ParseArgsConfig['options'];
 
@@ -127,6 +130,15 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
   } satisfies CompareOptions).catch(asMisuse);
 
   io.stdout((values.json ? jsonComparison : textComparison)(comparison));
+  if (values.report !== undefined) {
+    const documents = Object.fromEntries(policies.map(([name, { rates }]) => [name, rates]));
+    await writeReport(
+      values.report,
+      comparison,
+      { command: commandLine(['compare', ...argv]), documents },
+      io,
+    );
+  }
   const notes = values.trace === undefined ? [] : unreadable.report(values.trace);
   for (const [name, { left }] of policies) {
     for (const limit of left)

@@ -1,5 +1,6 @@
 import type { Comparison } from '../lab/compare.ts';
 import type { Figures } from '../lab/figures.ts';
+import { length, percent, times } from '../lab/report/words.ts';
 import { oneLine, whole } from './io.ts';
 import { table } from './table.ts';
 
@@ -18,8 +19,8 @@ export function textComparison(comparison: Comparison): string {
     whole(each.denied),
     whole(each.wronglyAdmitted),
     whole(each.wronglyDenied),
-    ratio(each.window?.ratio),
-    ratio(each.burst?.ratio),
+    times(each.window?.ratio),
+    times(each.burst?.ratio),
     percent(each.unused.mean),
   ]);
   const waited = contenders.map((each) => [
@@ -60,25 +61,4 @@ export function jsonComparison(comparison: Comparison): string {
 function nameOf({ name }: Figures): string {
   const text = oneLine(name);
   return text.length <= LONGEST_NAME ? text : `${text.slice(0, LONGEST_NAME - 1)}…`;
-}
-
-function ratio(value: number | undefined): string {
-  return value === undefined ? '-' : `${value.toFixed(2)}x`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
-}
-
-/** A length of time for people, with three digits at least: `950ms`, `12.3s`, `4.50m`. */
-function length(ms: number | undefined): string {
-  if (ms === undefined) return '-';
-  const [unit, size] = [
-    ['d', 86_400_000] as const,
-    ['h', 3_600_000] as const,
-    ['m', 60_000] as const,
-    ['s', 1000] as const,
-  ].find(([, least]) => ms >= least) ?? ['ms', 1];
-  const value = ms / size;
-  return `${Number.isInteger(value) || unit === 'ms' ? value : value.toPrecision(3)}${unit}`;
 }

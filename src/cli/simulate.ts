@@ -1,8 +1,11 @@
 import type { ParseArgsConfig } from 'node:util';
 import { createEngine } from '../engine/engine.ts';
 import { show, suggest } from '../errors.ts';
+import type { Workload } from '../lab/arrival.ts';
+import { compare } from '../lab/compare.ts';
 import type { LogSink } from '../lab/trace/log-sink.ts';
 import { type LoggedRequest, type Mapping, requestReader } from '../lab/trace/request.ts';
+import { arrivalReader } from '../lab/trace/trace.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { expectFiles, HELP_OPTION, readArguments } from './arguments.ts';
 import { fitOptions, readCosts, readFormat, readPartition } from './fields.ts';
@@ -11,6 +14,7 @@ import { readLogFile } from './log-file.ts';
 import { openPolicy } from './policy-file.ts';
 import { ratesOnly } from './rates-only.ts';
 import { replay } from './replay.ts';
+import { commandLine, writeReport } from './report.ts';
 import { jsonSummary, textSummary } from './summary.ts';
 import { UnreadableLines } from './unreadable-lines.ts';
 
@@ -39,6 +43,7 @@ Options:
                              the policy's only group if the log has no paths
   --max-keys N               keys to keep per partition; default: 1,000,000
   --json                     the summary as JSON
+  --report FILE              also a page of HTML with figures
   -h, --help                 this text
 
 Lines that cannot be read are counted, and the first five are named on standard
@@ -54,6 +59,7 @@ const OPTIONS = {
   group: { type: 'string' },
   'max-keys': { type: 'string', default: '1000000' },
   json: { type: 'boolean', default: false },
+  report: { type: 'string' },
   help: HELP_OPTION,
 } satisfies ParseArgsConfig['options'];
 
@@ -97,6 +103,20 @@ export async function simulate(argv: readonly string[], io: Io): Promise<ExitCod
   const outcome = replay(requests, policy, engine, (line, reason) => unreadable.add(line, reason));
 
   io.stdout((values.json ? jsonSummary : textSummary)(outcome, unreadable.count));
+  if (values.report !== undefined) {
+    const comparison = await compare({
+      algorithms: { policy: rates },
+      workload: workloadOf(logFile, requests, mapping),
+      maxKeys: room,
+    });
+    const command = commandLine(['simulate', ...argv]);
+    await writeReport(
+      values.report,
+      comparison,
+      { title: logFile, command, documents: { Policy: rates } },
+      io,
+    );
+  }
   const notes = unreadable.report(logFile);
   for (const name of left) notes.push(`${name}: not simulated, a log does not say how long requests ran`);
   if (Object.values(engine.stats().partitions).some(({ joined }) => joined > 0)) {
@@ -105,6 +125,13 @@ export async function simulate(argv: readonly string[], io: Io): Promise<ExitCod
   if (outcome.requests === 0) notes.push(`headgate: ${logFile}: no request could be read`);
   for (const note of notes) io.stderr(`${oneLine(note)}\n`);
   return outcome.requests === 0 ? EXIT.failed : EXIT.done;
+}
+
+/** The requests of a log as the lab replays them. */
+function workloadOf(file: string, requests: readonly LoggedRequest[], mapping: Mapping): Workload {
+  const toArrival = arrivalReader(mapping);
+  const inOrder = requests.toSorted((a, b) => a.at - b.at);
+  return { name: 'trace', description: file, seed: 0, arrivals: () => inOrder.map(toArrival) };
 }
 
 /** Takes the requests of a log that can be read, and notes the lines that cannot. */

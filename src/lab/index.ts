@@ -19,6 +19,7 @@ export type { Figures, TimelineFigures } from './figures.ts';
 export type { Peak } from './measure/oracle.ts';
 export type { DeniedKey } from './measure/shares.ts';
 export type { Random } from './random.ts';
+export { htmlReport, type ReportOptions } from './report/report.ts';
 export type { LogFormat } from './trace/log.ts';
 export type { Mapping } from './trace/request.ts';
 export { readTrace, type TraceOptions } from './trace/trace.ts';

@@ -90,7 +90,8 @@ export async function* readTrace(
 /** Whose budget everybody takes from where the mapping names no partition. */
 const EVERYBODY = 'everybody';
 
-function arrivalReader({ partition, cost }: Mapping): (request: LoggedRequest) => Arrival {
+/** Makes what turns a request of a log into an arrival, see {@link readTrace}. */
+export function arrivalReader({ partition, cost }: Mapping): (request: LoggedRequest) => Arrival {
   const fields = [...partition.keys()];
   const [unit, ...others] = cost.keys();
   const counted = others.length === 0 ? unit : undefined;
