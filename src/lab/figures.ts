@@ -91,7 +91,7 @@ export interface TimelineFigures {
   readonly admitted: readonly number[];
   /** Units denied. */
   readonly denied: readonly number[];
-  /** For keys that are watched: the most units of the window's that were in use, whenever the key asked. */
+  /** For keys that are watched: the most units that were in use within the window. */
   readonly usage: readonly {
     /** The key. */
     readonly key: string;

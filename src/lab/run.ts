@@ -15,6 +15,7 @@ import type { Figures } from './figures.ts';
 import { Oracle, SPANS } from './measure/oracle.ts';
 import { Shares } from './measure/shares.ts';
 import { Timeline } from './measure/timeline.ts';
+import { Usage } from './measure/usage.ts';
 import { Waits } from './measure/waits.ts';
 import { type Random, seeded } from './random.ts';
 
@@ -58,7 +59,7 @@ export class Run {
   readonly #shares = new Shares();
   readonly #waits = new Waits();
   readonly #curves: { asked: Timeline; admitted: Timeline; denied: Timeline };
-  readonly #usage = new Map<string, Timeline>();
+  readonly #usage = new Map<string, Usage>();
   readonly #only: [{ -readonly [K in keyof Asked]: Asked[K] }];
   readonly #count = {
     arrivals: 0,
@@ -108,28 +109,22 @@ export class Run {
   /** From here on the usage of a key is noted, and also what is known of its last two windows. */
   watch(key: string): void {
     if (this.#usage.has(key)) return;
-    const usage = new Timeline(this.#curves.asked.from, 'max');
+    const isOnly = this.#runner.asked === undefined;
+    const usage = new Usage(this.#oracle, this.#curves.asked.from, isOnly ? [{ limit: ONLY, key }] : []);
     this.#usage.set(key, usage);
-    if (this.#runner.asked !== undefined) return;
-    const entries = [...this.#oracle.entries(ONLY, key)];
-    let first = 0;
-    let sum = 0;
-    for (const [at, units] of entries) {
-      sum += units;
-      for (; (entries[first]?.[0] ?? at) <= at - this.#terms.window; first++) sum -= entries[first]?.[1] ?? 0;
-      usage.add(at, sum);
-    }
-    if (entries.length > 0) usage.add(this.#to, this.#oracle.used(ONLY, key, this.#to));
+    if (isOnly) usage.recall(this.#oracle.entries(ONLY, key), this.#terms.window);
+    usage.pass(this.#to + 1);
   }
 
   /** Every figure, as of now. */
   figures(): Figures {
     const { asked, admitted, denied } = this.#curves;
+    for (const usage of this.#usage.values()) usage.pass(this.#to);
     const width = Math.max(
       asked.width,
       admitted.width,
       denied.width,
-      ...[...this.#usage.values()].map((each) => each.width),
+      ...[...this.#usage.values()].map(({ timeline }) => timeline.width),
     );
     const free = this.#free;
     return {
@@ -160,7 +155,7 @@ export class Run {
         asked: asked.bins(width),
         admitted: admitted.bins(width),
         denied: denied.bins(width),
-        usage: [...this.#usage].map(([key, usage]) => ({ key, most: usage.bins(width) })),
+        usage: [...this.#usage].map(([key, usage]) => ({ key, most: usage.timeline.bins(width) })),
       },
       peaks: SPANS.map((share, i) => ({ share, peak: this.#oracle.peaks[i] })),
       waitHistogram: this.#waits.histogram(),
@@ -191,6 +186,8 @@ export class Run {
     caller.asked += 1;
     this.#to = now;
     this.#clock.set(now);
+    const usage = this.#usage.get(arrival.key);
+    usage?.pass(now);
     const verdict = this.#answer(arrival, now);
     if (verdict === undefined) return;
     const asked = this.#askedOf(arrival);
@@ -198,9 +195,7 @@ export class Run {
     this.#judge(verdict.allowed, asked, now);
     if (verdict.allowed) this.#admit(caller, asked);
     else this.#deny(caller, verdict.retryAt);
-    const usage = this.#usage.get(arrival.key);
-    if (usage !== undefined)
-      for (const each of asked) usage.add(now, this.#oracle.used(each.limit, each.key, now));
+    usage?.note(now, asked);
   }
 
   /** The answer; `undefined` if the request was taken for misuse. */

@@ -93,7 +93,7 @@ export function usage(
       const peak = Math.max(0, ...most);
       return figure(`usage-${n}-${i}`, {
         title: name,
-        describe: `The most units in use within the window whenever the key asked; at worst ${number(peak)}${quota === undefined ? '' : ` of ${number(quota)}`}.`,
+        describe: `Units in use within the window; at worst ${number(peak)}${quota === undefined ? '' : ` of ${number(quota)}`}.`,
         svg:
           y.svg +
           steps(points, x.at, y.at, 'usage') +
