@@ -65,7 +65,7 @@ function usages(title: string, comparison: Comparison): string {
     const x = (i % 2) * WIDTH;
     const y = 40 + Math.floor(i / 2) * (HEIGHT + 30);
     const name = `<text class="name" x="${x + 12}" y="${y + 4}">${escaped(contenders[i]?.name ?? '')}</text>`;
-    return `${name}<svg x="${x}" y="${y + 6}" width="${WIDTH}" height="${HEIGHT}">${panel}</svg>`;
+    return `${name}<g transform="translate(${x} ${y + 6})">${panel}</g>`;
   });
   return drawing(title, 2 * WIDTH, 40 + Math.ceil(panels.length / 2) * (HEIGHT + 30), placed.join('\n'));
 }
@@ -77,7 +77,7 @@ function alone(title: string, picture: string, contenders: readonly Figures[]): 
     ({ name }, i) =>
       `<path class="line c${i}${i % 3 === 0 ? '' : ` dash${i % 3}`}" d="M545,${70 + 22 * i}h26"/><text x="578" y="${74 + 22 * i}">${escaped(name)}</text>`,
   );
-  const chart = `<svg x="0" y="40" width="540" height="300" viewBox="0 0 ${WIDTH} ${HEIGHT}">${inside}</svg>`;
+  const chart = `<g transform="translate(0 40) scale(1.5)">${inside}</g>`;
   return drawing(title, 720, 350, chart + names.join('\n'));
 }
 

@@ -53,7 +53,7 @@ fairness       Jain's index of what keys got by what they asked for
 bytes          state of one key, without the table around it
 `;
 
-/** The same as one line of JSON, with every figure. Its fields are those of \`Comparison\` in \`headgate/lab\`. */
+/** The same as one line of JSON, with every figure. Its fields are those of `Comparison` in `headgate/lab`. */
 export function jsonComparison(comparison: Comparison): string {
   return `${JSON.stringify(comparison)}\n`;
 }

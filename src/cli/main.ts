@@ -6,12 +6,14 @@
 
 import { version } from '../../package.json';
 import { show, suggest } from '../errors.ts';
+import { bench } from './bench.ts';
 import { check } from './check.ts';
 import { compare } from './compare.ts';
 import { EXIT, type ExitCode, Failure, type Io, misuse, oneLine } from './io.ts';
 import { simulate } from './simulate.ts';
 
 const COMMANDS: Readonly<Record<string, (argv: readonly string[], io: Io) => Promise<ExitCode>>> = {
+  bench,
   check,
   compare,
   simulate,
@@ -25,6 +27,7 @@ Usage: headgate COMMAND [options]
 Commands:
   check POLICY          print every fault of a policy, and likely mistakes
   compare               compare algorithms and policies on the same traffic
+  bench                 time limiters of your own beside headgate
   simulate POLICY LOG   replay an access log against a policy
 
 Options:

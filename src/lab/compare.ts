@@ -96,8 +96,9 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   if (named.length === 0) throw noContender(algorithms);
   const terms = termsOf(options);
   const maxKeys = integer(options.maxKeys ?? 100_000, 'maxKeys', 1, 2 ** 24);
-  const setting = { maxKeys, seed: workload.seed };
-  const runOptions: RunOptions = { terms: terms ?? NO_TERMS, clients: workload.clients, setting };
+  const measured = terms ?? NO_TERMS;
+  const setting = { maxKeys, seed: workload.seed, ...measured };
+  const runOptions: RunOptions = { terms: measured, clients: workload.clients, setting };
 
   let runs: readonly Run[] | undefined;
   const watched = new Set(watch ?? []);

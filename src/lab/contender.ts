@@ -10,6 +10,7 @@ import { createEngine } from '../engine/engine.ts';
 import { PolicyError, show } from '../errors.ts';
 import type { Decision, LimitDecision } from '../limiter/decision.ts';
 import { createLimiter } from '../limiter/limiter.ts';
+import type { StateOptions } from '../limiter/state-options.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { type Clock, type Duration, type Millis, parseDuration } from '../time.ts';
 import type { Arrival } from './arrival.ts';
@@ -43,6 +44,10 @@ export interface Setting {
   readonly maxKeys: number;
   /** For whatever it draws at random. */
   readonly seed: number;
+  /** Units per window that it is measured by; whoever has a quota of his own need not heed it. */
+  readonly quota: number;
+  /** That window, in milliseconds. */
+  readonly window: Millis;
 }
 
 /** A limiter of your own: makes a fresh one each time. A module for `headgate compare` or `bench` exports one. */
@@ -107,7 +112,7 @@ function has(contender: unknown, field: string): boolean {
 }
 
 function planRunner(plan: Plan, setting: Setting): Runner {
-  const limiter = createLimiter(plan, setting);
+  const limiter = createLimiter(plan, stateOf(setting));
   return {
     kind: plan.algorithm.kind,
     asked: undefined,
@@ -117,11 +122,16 @@ function planRunner(plan: Plan, setting: Setting): Runner {
   };
 }
 
+/** What our own limiters want to know of a setting. */
+function stateOf({ clock, maxKeys, seed }: Setting): StateOptions {
+  return { clock, maxKeys, seed };
+}
+
 /** Answers that no rate limit gave. */
 const NO_RATE: readonly string[] = ['missing', 'unmatched', 'blocked', 'concurrency', 'capacity'];
 
 function policyRunner(policy: PolicyDocument, setting: Setting): Runner {
-  const engine = createEngine(policy, setting);
+  const engine = createEngine(policy, stateOf(setting));
   const describe = describer(engine.policy);
   const runner = {
     kind: 'policy',
