@@ -38,7 +38,7 @@ export async function boundaryFigure(): Promise<string> {
     workload: boundaryAttack({ ...RATE, rounds: 2 }),
     watch: ['attacker'],
   });
-  return usages('A boundary attack: units in use within one window', comparison);
+  return usages('A boundary attack: how much of the quota is in use within one window', comparison);
 }
 
 /** The most granted within spans of each length, under heavy traffic of many clients. */
@@ -59,8 +59,8 @@ export async function waitsFigure(): Promise<string> {
 }
 
 function usages(title: string, comparison: Comparison): string {
-  const { contenders, oracle } = comparison;
-  const panels = picturesIn(usage(contenders, timeOf(comparison), oracle?.quota, 'attacker', 0));
+  const { contenders } = comparison;
+  const panels = picturesIn(usage(contenders, timeOf(comparison), 'attacker', 0));
   const placed = panels.map((panel, i) => {
     const x = (i % 2) * WIDTH;
     const y = 40 + Math.floor(i / 2) * (HEIGHT + 30);

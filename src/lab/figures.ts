@@ -91,7 +91,7 @@ export interface TimelineFigures {
   readonly admitted: readonly number[];
   /** Units denied. */
   readonly denied: readonly number[];
-  /** For keys that are watched: the most units that were in use within the window. */
+  /** For keys that are watched: how much of the quota was in use within the window, 1 being all of it; by the nearest limit. */
   readonly usage: readonly {
     /** The key. */
     readonly key: string;

@@ -110,9 +110,13 @@ export class Run {
   watch(key: string): void {
     if (this.#usage.has(key)) return;
     const isOnly = this.#runner.asked === undefined;
-    const usage = new Usage(this.#oracle, this.#curves.asked.from, isOnly ? [{ limit: ONLY, key }] : []);
+    const usage = new Usage(
+      this.#oracle,
+      this.#curves.asked.from,
+      isOnly ? [{ limit: ONLY, key, quota: this.#terms.quota }] : [],
+    );
     this.#usage.set(key, usage);
-    if (isOnly) usage.recall(this.#oracle.entries(ONLY, key), this.#terms.window);
+    if (isOnly) usage.recall(this.#oracle.entries(ONLY, key), this.#terms);
     usage.pass(this.#to + 1);
   }
 

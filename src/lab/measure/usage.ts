@@ -1,17 +1,20 @@
 import type { Millis } from '../../time.ts';
-import type { Asked } from '../contender.ts';
+import type { Asked, Terms } from '../contender.ts';
 import type { Oracle } from './oracle.ts';
 import { Timeline } from './timeline.ts';
 
-/** What one key has in use within the window, over time: looked at whenever it asks, and in each bin between. */
+/**
+ * How much of its quota one key has in use within the window, over time; of several limits the one nearest to its quota.
+ * Looked at whenever the key asks, and in each bin between.
+ */
 export class Usage {
   readonly timeline: Timeline;
   readonly #oracle: Oracle;
-  #limits: readonly Pick<Asked, 'limit' | 'key'>[];
+  #limits: readonly Pick<Asked, 'limit' | 'key' | 'quota'>[];
   #seen: Millis;
 
   /** @param limits - where the oracle keeps the key's logs, as far as that is known */
-  constructor(oracle: Oracle, from: Millis, limits: readonly Pick<Asked, 'limit' | 'key'>[]) {
+  constructor(oracle: Oracle, from: Millis, limits: readonly Pick<Asked, 'limit' | 'key' | 'quota'>[]) {
     this.timeline = new Timeline(from, 'max');
     this.#oracle = oracle;
     this.#limits = limits;
@@ -29,25 +32,27 @@ export class Usage {
 
   /** Notes usage at `now`, after the key's request there. */
   note(now: Millis, asked: readonly Asked[]): void {
-    this.#limits = asked.map(({ limit, key }) => ({ limit, key }));
+    this.#limits = asked.map(({ limit, key, quota }) => ({ limit, key, quota }));
     this.#seen = now;
     this.#look(now);
   }
 
-  /** What is known of the time before the key was watched: grants, oldest first, in windows of this length. */
-  recall(entries: Iterable<readonly [at: Millis, units: number]>, window: Millis): void {
+  /** What is known of the time before the key was watched: grants, oldest first, under these terms. */
+  recall(entries: Iterable<readonly [at: Millis, units: number]>, { quota, window }: Terms): void {
     const past = [...entries];
     let first = 0;
     let sum = 0;
     for (const [at, units] of past) {
       sum += units;
       for (; (past[first]?.[0] ?? at) <= at - window; first++) sum -= past[first]?.[1] ?? 0;
-      this.timeline.add(at, sum);
+      this.timeline.add(at, quota === 0 ? 0 : sum / quota);
       this.#seen = at;
     }
   }
 
   #look(now: Millis): void {
-    for (const { limit, key } of this.#limits) this.timeline.add(now, this.#oracle.used(limit, key, now));
+    for (const { limit, key, quota } of this.#limits) {
+      if (quota > 0) this.timeline.add(now, this.#oracle.used(limit, key, now) / quota);
+    }
   }
 }

@@ -73,36 +73,25 @@ export function traffic(contenders: readonly Figures[], time: Time): string {
     .join('\n');
 }
 
-/** What a key has in use over time, and its quota. */
-export function usage(
-  contenders: readonly Figures[],
-  time: Time,
-  quota: number | undefined,
-  key: string,
-  n: number,
-): string {
+/** How much of its quota a key has in use over time. */
+export function usage(contenders: readonly Figures[], time: Time, key: string, n: number): string {
   const watched = contenders.flatMap((each) => {
     const most = each.timeline.usage.find((one) => one.key === key)?.most;
     return most === undefined ? [] : [{ ...each, most }];
   });
-  const y = leftAxis(Math.max(quota ?? 0, ...watched.map(({ most }) => Math.max(0, ...most))));
+  const y = leftAxis(Math.max(1, ...watched.flatMap(({ most }) => most)), (value) => `${number(value)}x`);
   return watched
     .map(({ name, timeline, most }, i) => {
       const x = axisOf(timeline, time);
       const points = binsOf(timeline, time).map((at, bin): Point => [at, most[bin] ?? most.at(-1) ?? 0]);
-      const peak = Math.max(0, ...most);
       return figure(`usage-${n}-${i}`, {
         title: name,
-        describe: `Units in use within the window; at worst ${number(peak)}${quota === undefined ? '' : ` of ${number(quota)}`}.`,
-        svg:
-          y.svg +
-          steps(points, x.at, y.at, 'usage') +
-          x.svg +
-          (quota === undefined ? '' : across(quota, y.at, `quota ${number(quota)}`)),
+        describe: `How much of its quota ${key} had in use within the window; at worst ${times(Math.max(0, ...most))}.`,
+        svg: y.svg + steps(points, x.at, y.at, 'usage') + x.svg + across(1, y.at, 'quota'),
         behind: table(
-          'Most units in use',
-          ['from', 'units'],
-          grouped(timeline, time, (bin, width) => [number(Math.max(0, ...most.slice(bin, bin + width)))]),
+          'Most in use, by the quota',
+          ['from', 'most'],
+          grouped(timeline, time, (bin, width) => [times(Math.max(0, ...most.slice(bin, bin + width)))]),
         ),
       });
     })

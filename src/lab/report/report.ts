@@ -49,8 +49,8 @@ export function htmlReport(comparison: Comparison, options: ReportOptions = {}):
     ...keys.map((key, n) =>
       section(
         `Usage of ${key}`,
-        'The most units that the key had in use within one window, by an exact log of what it was granted.',
-        `<div class="grid">${usage(contenders, time, oracle?.quota, key, n)}</div>`,
+        'How much of its quota the key had in use within one window, by an exact log of what it was granted; of several limits the one nearest to its quota.',
+        `<div class="grid">${usage(contenders, time, key, n)}</div>`,
       ),
     ),
     section('Overshoot', SPANS, `<div class="wide">${spans(contenders)}</div>`),

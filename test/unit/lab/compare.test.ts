@@ -228,7 +228,7 @@ describe('compare', () => {
     const figures = await run({
       algorithms: { plan: slidingWindow({ quota: 20, window: '30s' }), policy },
       workload: zipf({ rate: 20, keys: 50, clients: ignoring({ attempts: 3 }) }),
-      watch: [],
+      watch: ['key-0'],
     });
     const {
       name: _name,
@@ -321,7 +321,7 @@ describe('compare', () => {
     });
     const [usage] = fixed?.timeline.usage ?? [];
     expect(usage?.key).toBe('a');
-    expect([0, 10, 20, 30, 130].map((at) => usage?.most[at])).toEqual([1, 2, 3, 3, 1]);
+    expect([0, 10, 20, 30, 130].map((at) => usage?.most[at])).toEqual([1 / 3, 2 / 3, 1, 1, 1 / 3]);
     expect(fixed?.timeline).toMatchObject({ from: 0, to: 130, width: 1 });
   });
 
