@@ -113,7 +113,7 @@ export async function simulate(argv: readonly string[], io: Io): Promise<ExitCod
     await writeReport(
       values.report,
       comparison,
-      { title: logFile, command, documents: { Policy: rates } },
+      { title: 'Simulation', command, documents: { Policy: rates } },
       io,
     );
   }

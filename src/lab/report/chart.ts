@@ -99,7 +99,9 @@ export function band(
 export function across(value: number, y: Scale, words: string, end: 'left' | 'right' = 'right'): string {
   const at = round(y(value));
   const text = end === 'left' ? `x="${LEFT + 4}"` : `x="${RIGHT}" text-anchor="end"`;
-  return `<path class="mark" d="M${LEFT},${at}H${RIGHT}"/><text class="marked" ${text} y="${at - 4}">${escaped(words)}</text>`;
+  // Above the line, or below it where there is no room.
+  const beside = at - 4 < TOP + 6 ? at + 14 : at - 4;
+  return `<path class="mark" d="M${LEFT},${at}H${RIGHT}"/><text class="marked" ${text} y="${beside}">${escaped(words)}</text>`;
 }
 
 function round(value: number): number {
