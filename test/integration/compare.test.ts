@@ -84,6 +84,22 @@ describe.skipIf(isSkipped)('both traces, ten contenders', () => {
   );
 });
 
+describe('a million arrivals', () => {
+  it.each(['poisson', 'zipf'])('should take a contender less than ten seconds: %s', async (workload) => {
+    const traffic = ['--workload', workload, '--rate', '1000', '--length', '1000s', '--keys', '1000'];
+    const began = performance.now();
+    const { stdout } = await run(
+      'compare',
+      ...traffic,
+      ...['--quota', '50', '--window', '1m', '--algorithms', 'token-bucket', '--json'],
+    );
+    expect(performance.now() - began).toBeLessThan(10_000);
+    const { workload: replayed, contenders } = JSON.parse(stdout) as Comparison;
+    expect(Math.abs(replayed.arrivals - 1e6)).toBeLessThan(5000);
+    expect(contenders[0]?.denied).toBeGreaterThan(0);
+  });
+});
+
 describe('a log that is larger than the memory there is', () => {
   it('should be compared all the same', async () => {
     if (!existsSync(`${root}dist/cli.js`)) await inProcess('npx', ['tsup'], { cwd: root, timeout: 120_000 });
