@@ -40,9 +40,16 @@ module.exports = {
       severity: 'error',
       from: { path: '^src', pathNot: '^src/(cli|lab/report)/' },
       to: {
-        dependencyTypesNot: ['npm-peer'],
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'],
+        dependencyTypesNot: ['npm-peer'],
       },
+    },
+    {
+      name: 'frameworks-for-their-types-only',
+      comment: 'They are optional, and the one that calls an adapter is there already.',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/adapters/opentelemetry[.]ts$' },
+      to: { dependencyTypes: ['npm-peer'], dependencyTypesNot: ['type-only'] },
     },
   ],
   options: {

@@ -245,6 +245,16 @@ export const BARS: readonly Bar[] = [
   ...churn,
   ...requests,
   ...fresh,
+  {
+    id: 'E',
+    title: 'policy decision while somebody listens to other events, over nobody listening',
+    needs: ['policy/events'],
+    value: (read) =>
+      ratios(read('policy/events', 'somebody listens'), read('policy/events', 'nobody listens')),
+    sense: 'at most',
+    bar: 1.03,
+    unit: 'x',
+  },
   size('size/limiter', 'one limiter, lru-cache apart', 4, 3),
   size('size/engine', 'the engine with everything it imports', 20, 18),
   ...semaphores,

@@ -99,6 +99,18 @@ const policy: Case[] = [
     ],
   },
   {
+    id: 'policy/events',
+    table: 'A policy decision while somebody listens to other events',
+    row: '1,000 keys, own clock, nothing is denied',
+    unit: 'ns',
+    reference: 'somebody listens',
+    rounds: MANY,
+    entries: [
+      entry('tiered-heard', 'decide', {}, 'somebody listens'),
+      entry('tiered', 'decide', {}, 'nobody listens'),
+    ],
+  },
+  {
     id: 'headers/policy',
     table: 'A policy decision and its response fields',
     row: '1,000 keys, own clock',

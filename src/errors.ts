@@ -44,7 +44,9 @@ export type HeadgateErrorName =
   | 'DescriptorError'
   | 'CostError'
   | 'DeniedError'
-  | 'LeaseError';
+  | 'LeaseError'
+  | 'SnapshotError'
+  | 'RetryError';
 
 /** How many faults a {@link PolicyError} lists at most; a document with more says how many were left out. */
 const MAX_FAULTS = 100;
@@ -97,6 +99,10 @@ export interface ErrorsByName {
   DeniedError: HeadgateError;
   /** A lease that expired before it was released. */
   LeaseError: HeadgateError;
+  /** Bytes that are no snapshot. */
+  SnapshotError: HeadgateError;
+  /** A request of `headgate/client` that was given up. */
+  RetryError: HeadgateError;
 }
 
 /**
@@ -144,8 +150,8 @@ export function collectFaults<T extends Record<string, unknown>>(checks: { [K in
 }
 
 /** @throws PolicyError (`unknown-field`) for every own field of `options` that is not in `known` */
-export function checkFields(options: object, known: readonly string[]): void {
-  const faults = unknownFields(options, known);
+export function checkFields(options: object, known: readonly string[], path = ''): void {
+  const faults = unknownFields(options, known, path);
   const [first, ...rest] = faults;
   if (first !== undefined) throw new PolicyError([first, ...rest]);
 }

@@ -32,14 +32,32 @@ export {
   type SemaphoreStats,
 } from './concurrency/semaphore.ts';
 export type { QueueOrder } from './concurrency/wait-queue.ts';
-export {
-  createEngine,
-  type Engine,
-  type EngineCheckOptions,
-  type EngineOptions,
-  type EngineStats,
-} from './engine/engine.ts';
+export type {
+  Engine,
+  EngineCheckOptions,
+  EngineOptions,
+  EngineStats,
+  ReloadOptions,
+  ShadowStats,
+} from './engine/contract.ts';
+export { createEngine } from './engine/engine.ts';
+export type {
+  DecisionEvent,
+  EngineEvents,
+  EventListener,
+  EventName,
+  EvictedEvent,
+  GrantedEvent,
+  HeldPermits,
+  LeaseEvent,
+  ListenerErrorEvent,
+  NearLimitEvent,
+  QueuedEvent,
+  ReloadedEvent,
+  ShadowVerdict,
+} from './engine/events.ts';
 export type { Explanation, LimitExplanation } from './engine/explain.ts';
+export { type RestoreReport, SnapshotError } from './engine/snapshot.ts';
 export {
   CostError,
   DescriptorError,
@@ -50,6 +68,13 @@ export {
   isHeadgateError,
   PolicyError,
 } from './errors.ts';
+export {
+  type ApiKeyInput,
+  type ApiKeyOptions,
+  apiKeyFrom,
+  apiKeyHashFrom,
+  type HeaderSource,
+} from './http/api-key.ts';
 export { type ClientAddressInput, type ClientAddressOptions, clientAddress } from './http/client-address.ts';
 export { type DenialOptions, type DenialResponse, denialResponse } from './http/denial.ts';
 export { type HeaderOptions, rateLimitHeaders } from './http/headers.ts';
@@ -65,6 +90,7 @@ export {
 export type { StateOptions } from './limiter/state-options.ts';
 export type { BlockFor, BlockOptions, BlockUntil } from './partition/blocks.ts';
 export type { TableStats } from './partition/table.ts';
+export type { Carry, Fate, UsageReport } from './policy/carry.ts';
 export { definePolicy, type Policy } from './policy/define.ts';
 export type {
   Descriptor,
@@ -74,8 +100,10 @@ export type {
   Partition,
   TierName,
 } from './policy/descriptor.ts';
+export type { FieldChange, MatchChange, NameChanges, PolicyDiff, ReloadReport } from './policy/diff.ts';
 export type {
   BurstGrant,
+  CandidateDocument,
   ConcurrencyDocument,
   CustomLimitDocument,
   DenialDocument,

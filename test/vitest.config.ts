@@ -10,9 +10,13 @@ const config: ViteUserConfig = defineConfig({
       { find: /^headgate$/, replacement: file('src/index.ts') },
       { find: /^headgate\/testing$/, replacement: file('src/testing.ts') },
       { find: /^headgate\/(batch|pool)$/, replacement: file('src/engine/$1.ts') },
+      { find: /^headgate\/(diff|lint)$/, replacement: file('src/policy/$1.ts') },
+      { find: /^headgate\/client$/, replacement: file('src/client/index.ts') },
+      {
+        find: /^headgate\/(express|fastify|fetch|hono|koa|lambda|node|opentelemetry)$/,
+        replacement: file('src/adapters/$1.ts'),
+      },
       { find: /^headgate\/lab$/, replacement: file('src/lab/index.ts') },
-      { find: /^headgate\/lint$/, replacement: file('src/policy/lint.ts') },
-      { find: /^headgate\/(fetch|node)$/, replacement: file('src/adapters/$1.ts') },
     ],
   },
   test: {

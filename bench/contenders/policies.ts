@@ -2,6 +2,7 @@
 import {
   createEngine,
   type Decision,
+  type Engine,
   type LimitDocument,
   type PolicyDocument,
   rateLimitHeaders,
@@ -15,21 +16,17 @@ const GROUPS = 10;
 
 export const POLICIES: Readonly<Record<string, Open>> = {
   /** What a service has: patterns to match, tiers, two limits on one key. */
-  tiered: async (setting) => {
+  tiered: async (setting) => tiered(createEngine(tieredPolicy(setting), { maxKeys: setting.maxKeys })),
+
+  /** The same, while somebody listens, though not to what happens. */
+  'tiered-heard': async (setting) => {
     const engine = createEngine(tieredPolicy(setting), { maxKeys: setting.maxKeys });
-    const tiers = ['free', 'pro'] as const;
-    return {
-      kind: 'sync',
-      ask: (key, _now, at) => {
-        const decision = engine.check({
-          method: 'GET',
-          path: paths[at % paths.length] as string,
-          apiKey: key,
-          tier: tiers[at & 1] as 'free' | 'pro',
-        });
-        return readAll(decision);
-      },
-    };
+    for (const event of ['denied', 'reloaded', 'released', 'evicted'] as const) {
+      engine.on(event, () => {
+        seen.answer = event;
+      });
+    }
+    return tiered(engine);
   },
 
   /** The same, and its response fields. */
@@ -92,6 +89,22 @@ export const POLICIES: Readonly<Record<string, Open>> = {
 const paths = Array.from({ length: 1000 }, (_, i) =>
   Buffer.from(`/v1/${i % 2 === 0 ? 'calls' : 'messages'}/${i}`).toString('latin1'),
 );
+
+function tiered(engine: Engine<ReturnType<typeof tieredPolicy>>): Subject {
+  const tiers = ['free', 'pro'] as const;
+  return {
+    kind: 'sync',
+    ask: (key, _now, at) => {
+      const decision = engine.check({
+        method: 'GET',
+        path: paths[at % paths.length] as string,
+        apiKey: key,
+        tier: tiers[at & 1] as 'free' | 'pro',
+      });
+      return readAll(decision);
+    },
+  };
+}
 
 function readDecision(decision: Decision): number {
   seen.answer = decision;

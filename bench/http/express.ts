@@ -1,6 +1,6 @@
 /** Express: bare, with constant fields, and limited by headgate, express-rate-limit or rate-limiter-flexible. */
 import { createServer, type RequestListener } from 'node:http';
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type RequestHandler } from 'express';
 import { BODY, CONSTANT_FIELDS, type Guard, KEY_FIELD, keyOf, makeEngine, WINDOW_MS } from './site.ts';
 
 export async function listenExpress(guard: Guard, quota: number): Promise<number> {
@@ -17,18 +17,7 @@ async function listener(guard: Guard, quota: number): Promise<RequestListener> {
   app.get('/v1/items/:item', (_request, response) => {
     response.send(BODY);
   });
-  return guard === 'headgate' ? around(app, quota) : (app as RequestListener);
-}
-
-/** headgate stands around the app, as an adapter for Node's listeners can: an app is one. */
-async function around(app: Express, quota: number): Promise<RequestListener> {
-  const { headgate } = await import('headgate/node');
-  const options = {
-    identify: ({ headers }: { headers: NodeJS.Dict<string | string[]> }) => ({
-      apiKey: keyOf(headers[KEY_FIELD]),
-    }),
-  };
-  return headgate(makeEngine(quota), options, app as RequestListener);
+  return app as RequestListener;
 }
 
 async function middlewareOf(guard: Guard, quota: number): Promise<RequestHandler | undefined> {
@@ -37,6 +26,12 @@ async function middlewareOf(guard: Guard, quota: number): Promise<RequestHandler
       for (const [name, value] of CONSTANT_FIELDS) response.setHeader(name, value);
       next();
     };
+  }
+  if (guard === 'headgate') {
+    const { headgate } = await import('headgate/express');
+    return headgate(makeEngine(quota), {
+      identify: ({ headers }) => ({ apiKey: keyOf(headers[KEY_FIELD]) }),
+    });
   }
   if (guard === 'peer') {
     const { rateLimit } = await import('express-rate-limit');

@@ -1,14 +1,20 @@
 /** Fastify: bare, with constant fields, and limited by headgate or @fastify/rate-limit. */
-import { createServer, type RequestListener } from 'node:http';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify from 'fastify';
 import { BODY, CONSTANT_FIELDS, type Guard, KEY_FIELD, KEYS, keyOf, makeEngine, WINDOW_MS } from './site.ts';
 
 export async function listenFastify(guard: Guard, quota: number): Promise<number> {
-  const app = await appFor(guard, quota);
+  const app = fastify();
   if (guard === 'constant') {
     app.addHook('onRequest', (_request, reply, done) => {
       for (const [name, value] of CONSTANT_FIELDS) reply.header(name, value);
       done();
+    });
+  }
+  if (guard === 'headgate') {
+    const { headgate } = await import('headgate/fastify');
+    await app.register(headgate, {
+      engine: makeEngine(quota),
+      identify: ({ headers }) => ({ apiKey: keyOf(headers[KEY_FIELD]) }),
     });
   }
   if (guard === 'peer') {
@@ -24,21 +30,4 @@ export async function listenFastify(guard: Guard, quota: number): Promise<number
   await app.listen({ port: 0, host: '127.0.0.1' });
   const address = app.server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-/** headgate stands around Fastify's own listener, where its adapter for Node fits. */
-async function appFor(guard: Guard, quota: number): Promise<FastifyInstance> {
-  if (guard !== 'headgate') return fastify();
-  const { headgate } = await import('headgate/node');
-  const engine = makeEngine(quota);
-  return fastify({
-    serverFactory: (handler) =>
-      createServer(
-        headgate(
-          engine,
-          { identify: ({ headers }) => ({ apiKey: keyOf(headers[KEY_FIELD]) }) },
-          handler as RequestListener,
-        ),
-      ),
-  });
 }

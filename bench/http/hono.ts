@@ -11,6 +11,11 @@ export async function listenHono(guard: Guard, quota: number): Promise<number> {
       await next();
     });
   }
+  if (guard === 'headgate') {
+    const { headgate } = await import('headgate/hono');
+    const engine = makeEngine(quota);
+    app.use(headgate(engine, { identify: (context) => ({ apiKey: keyOf(context.req.header(KEY_FIELD)) }) }));
+  }
   if (guard === 'peer') {
     const { rateLimiter } = await import('hono-rate-limiter');
     app.use(
@@ -22,20 +27,7 @@ export async function listenHono(guard: Guard, quota: number): Promise<number> {
     );
   }
   app.get('/v1/items/:item', (context) => context.text(BODY));
-  const fetch = await handlerFor(app, guard, quota);
   return new Promise((resolve) => {
-    serve({ fetch, port: 0 }, ({ port }) => resolve(port));
+    serve({ fetch: app.fetch, port: 0 }, ({ port }) => resolve(port));
   });
-}
-
-/** headgate stands around the app's `fetch`. */
-async function handlerFor(
-  app: Hono,
-  guard: Guard,
-  quota: number,
-): Promise<(request: Request) => Response | Promise<Response>> {
-  if (guard !== 'headgate') return app.fetch;
-  const { headgate } = await import('headgate/fetch');
-  const identify = (request: Request) => ({ apiKey: keyOf(request.headers.get(KEY_FIELD) ?? undefined) });
-  return headgate(makeEngine(quota), { identify }, (request) => app.fetch(request));
 }

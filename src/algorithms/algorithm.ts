@@ -99,6 +99,13 @@ export interface Algorithm<P extends Plan = Plan> {
    * *full as of now*; all others are left alone.
    */
   repair(plan: P, cells: Float64Array, at: number, now: Millis): void;
+
+  /**
+   * Rewrites cells that were written under `from`, a plan with another window or other options of its own, into usage
+   * under `plan` that grants no more: what is left in units stays as it was, and a flip to and fro wins nothing.
+   * Optional: without it, a limit that is changed in this way begins anew.
+   */
+  convert?(plan: P, cells: Float64Array, at: number, now: Millis, from: P): void;
 }
 
 /**

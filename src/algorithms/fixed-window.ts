@@ -82,6 +82,22 @@ const FIXED_WINDOW: Algorithm<FixedWindowPlan> = {
     cells[at] = plan.anchor === 'epoch' ? startOf(plan, now) + plan.window : now;
     cells[at + USED] = plan.quota;
   },
+
+  convert(plan, cells, at, now, from) {
+    if (isFresh(from, cells, at, now)) {
+      cells.fill(0, at, at + FIXED_WINDOW.cells);
+      return;
+    }
+    const start = read(cells, at);
+    // All of it may have been used just now, so a shorter window begins now.
+    if (plan.anchor === 'first-use') cells[at] = plan.window < from.window ? now : Math.min(start, now);
+    else {
+      // What is to last longer may have been cut short by another change a moment ago.
+      const most = now + plan.window;
+      const end = plan.window > from.window ? most : Math.min(start + from.window, most);
+      cells[at] = startOf(plan, Math.max(now, end - 1));
+    }
+  },
 };
 
 /**

@@ -87,6 +87,15 @@ const SLIDING_WINDOW: Algorithm<SlidingWindowPlan> = {
     cells[at + PREVIOUS] = 0;
     cells[at + CURRENT] = plan.quota;
   },
+
+  convert(plan, cells, at, now, from) {
+    const start = startOf(from, cells, at, now);
+    const carried = previousOf(from, cells, at, start) * weightOf(from, start, now);
+    const used = currentOf(cells, at, start) + Math.ceil(carried / from.window);
+    cells[at] = used === 0 ? 0 : now - (now % plan.window);
+    cells[at + PREVIOUS] = 0;
+    cells[at + CURRENT] = used;
+  },
 };
 
 /**

@@ -86,6 +86,13 @@ const TOKEN_BUCKET: Algorithm<TokenBucketPlan> = {
     if (plan.quota === 0 || emptyAt(cells, at) - now <= plan.horizon) return;
     setBacklog(plan, cells, at, now, plan.capacity);
   },
+
+  convert(plan, cells, at, now, from) {
+    const drain = emptyAt(cells, at) - now;
+    // A unit takes as much longer to drain as the window is longer, whatever the tier's quota.
+    cells[at] = drain <= 0 ? 0 : now + Math.ceil(drain * (plan.window / from.window));
+    cells[at + TICKS] = 0;
+  },
 };
 
 /**

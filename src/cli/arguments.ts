@@ -32,14 +32,16 @@ export function readArguments<const T extends ParseArgsConfig>(config: T): Retur
 /**
  * The arguments that are no options: as many as there are `names`.
  *
+ * @param most - how many there may be; default: no more than that
  * @throws Failure (exit code 2) if there are more or fewer
  */
 export function expectFiles<const N extends readonly string[]>(
   positionals: readonly string[],
   names: N,
+  most: number = names.length,
 ): { [K in keyof N]: string } {
   if (positionals.length < names.length) throw misuse(`${names[positionals.length]} is missing`);
-  const extra = positionals[names.length];
+  const extra = positionals[most];
   if (extra !== undefined) throw misuse(`unexpected argument ${JSON.stringify(extra)}`);
   return positionals as unknown as { [K in keyof N]: string };
 }

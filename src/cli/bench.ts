@@ -10,7 +10,7 @@ import { type Millis, manualClock } from '../time.ts';
 import { HELP_OPTION, readArguments } from './arguments.ts';
 import { modulesIn } from './contenders.ts';
 import { EXIT, type ExitCode, Failure, type Io, misuse } from './io.ts';
-import { table } from './table.ts';
+import { table } from './layout.ts';
 
 /** `headgate bench --help`. */
 const BENCH_HELP = `Measures how long limiters of your own take to decide, beside headgate's.

@@ -8,9 +8,9 @@ import { type Fit, WORKLOADS } from '../lab/workload/catalogue.ts';
 import { type Duration, parseDuration } from '../time.ts';
 import { HELP_OPTION, readArguments } from './arguments.ts';
 import { ALGORITHM_WORDS, modulesIn, namedAlgorithms, policiesIn } from './contenders.ts';
-import { readCosts, readFormat, readPartition } from './fields.ts';
-import { jsonComparison, textComparison } from './figures.ts';
+import { jsonFigures, textFigures } from './figures.ts';
 import { EXIT, type ExitCode, type Io, misuse, oneLine, whole } from './io.ts';
+import { groupsOf, REPLAY_OPTIONS, readReplayOptions } from './replay-options.ts';
 import { commandLine, writeReport } from './report.ts';
 import { traceOf } from './trace.ts';
 import { UnreadableLines } from './unreadable-lines.ts';
@@ -22,7 +22,7 @@ Usage: headgate compare --workload NAME --quota N --window D [options]
        headgate compare --trace LOG --quota N --window D [options]
 
 Traffic:
-  --workload NAME            ${wrapped(Object.keys(WORKLOADS))}
+  --workload NAME            ${listed(Object.keys(WORKLOADS))}
   --trace LOG                an access log, CSV or JSON lines, as simulate reads
                              them, with --format, --at, --partition, --cost,
                              --tier and --group
@@ -35,7 +35,7 @@ Traffic:
 
 Contenders:
   --quota N --window D       the limit, such as 100 and 1m
-  --algorithms LIST          ${wrapped(ALGORITHM_WORDS)}
+  --algorithms LIST          ${listed(ALGORITHM_WORDS)}
                              (a number, or a share of the quota such as 10%)
   --policy FILE              a policy too; repeatable
   --module FILE              a limiter of your own too: a module that exports
@@ -53,14 +53,9 @@ Exit code: 0 done, 1 nothing could be read, 2 wrong usage.
 `;
 
 const OPTIONS = {
+  ...REPLAY_OPTIONS,
   workload: { type: 'string' },
   trace: { type: 'string' },
-  format: { type: 'string' },
-  at: { type: 'string', default: 'time' },
-  partition: { type: 'string', multiple: true, default: [] },
-  cost: { type: 'string', multiple: true, default: [] },
-  tier: { type: 'string' },
-  group: { type: 'string' },
   rate: { type: 'string' },
   length: { type: 'string' },
   keys: { type: 'string' },
@@ -93,6 +88,7 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
   if (positionals[0] !== undefined) throw misuse(`unexpected argument ${show(positionals[0])}`);
   if (values.trace !== undefined && values.workload !== undefined)
     throw misuse('--trace or --workload, not both');
+  const { format, maxKeys, group, mapping } = readReplayOptions(values);
   const policies = await policiesIn(values.policy);
   const terms = termsOf(values.quota, values.window, policies.length > 0 && values.algorithms === undefined);
   const algorithms = {
@@ -106,13 +102,13 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
       ? workloadOf(values, terms)
       : withClients(
           traceOf(values.trace, {
-            format: readFormat(values.format),
+            format,
             mapping: {
-              at: values.at,
-              partition: readPartition(values.partition),
-              cost: readCosts(values.cost),
-              ...(values.tier === undefined ? {} : { tier: values.tier }),
-              ...groupsOf(policies, values.group),
+              ...mapping,
+              ...groupsOf(
+                policies.map(([, { rates }]) => rates),
+                group,
+              ),
             },
             unreadable,
             io,
@@ -122,14 +118,14 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
   const comparison = await run({
     algorithms,
     workload,
-    maxKeys: numberOf('max-keys', values['max-keys']),
+    maxKeys,
     ...terms,
     ...(values.watch === undefined ? {} : { watch: values.watch }),
     ...(values.time ? { timer: () => performance.now() } : {}),
     ...progressOf(workload, io),
   } satisfies CompareOptions).catch(asMisuse);
 
-  io.stdout((values.json ? jsonComparison : textComparison)(comparison));
+  io.stdout((values.json ? jsonFigures : textFigures)(comparison));
   if (values.report !== undefined) {
     const documents = Object.fromEntries(policies.map(([name, { rates }]) => [name, rates]));
     await writeReport(
@@ -208,15 +204,6 @@ function termsOf(
   return { quota: numberOf('quota', quota), window: durationOf('window', window) };
 }
 
-function groupsOf(
-  policies: Awaited<ReturnType<typeof policiesIn>>,
-  named: string | undefined,
-): { group?: string; pathlessGroup?: string } {
-  if (named !== undefined) return { group: named };
-  const [only, ...others] = Object.keys(policies[0]?.[1].rates.groups ?? {});
-  return only === undefined || others.length > 0 ? {} : { pathlessGroup: only };
-}
-
 function numberOf(option: string, text: string): number {
   if (/^\d{1,16}(\.\d{1,9})?$/.test(text)) return Number(text);
   throw misuse(`--${option} takes a number, not ${show(text)}`);
@@ -247,7 +234,7 @@ function progressOf({ expected }: Workload, io: Io): Pick<CompareOptions, 'progr
 }
 
 /** Names in lines that fit beside the options. */
-function wrapped(names: readonly string[]): string {
+function listed(names: readonly string[]): string {
   const lines = [''];
   for (const name of names) {
     const last = lines.at(-1) ?? '';

@@ -2,13 +2,13 @@ import type { Comparison } from '../lab/compare.ts';
 import type { Figures } from '../lab/figures.ts';
 import { length, percent, times } from '../lab/report/words.ts';
 import { oneLine, whole } from './io.ts';
-import { table } from './table.ts';
+import { table } from './layout.ts';
 
 /** Longer names of contenders are cut. */
 const LONGEST_NAME = 20;
 
 /** A comparison for people, at most 100 columns wide. */
-export function textComparison(comparison: Comparison): string {
+export function textFigures(comparison: Comparison): string {
   const { workload, oracle, contenders } = comparison;
   const measured =
     oracle === undefined ? '' : `, measured by ${whole(oracle.quota)} per ${length(oracle.window)}`;
@@ -54,7 +54,7 @@ bytes          state of one key, without the table around it
 `;
 
 /** The same as one line of JSON, with every figure. Its fields are those of `Comparison` in `headgate/lab`. */
-export function jsonComparison(comparison: Comparison): string {
+export function jsonFigures(comparison: Comparison): string {
   return `${JSON.stringify(comparison)}\n`;
 }
 

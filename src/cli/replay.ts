@@ -23,7 +23,7 @@ export interface Outcome {
   readonly denied: number;
   /** By group; every group of the policy, and `unmatched` if there was such a request. */
   readonly groups: ReadonlyMap<string, Tally>;
-  /** By limit, how many requests its own answer denied; every limit of the policy. */
+  /** By limit, how many requests its own answer denied; every limit of the policy. In the shadow, none are. */
   readonly limits: ReadonlyMap<string, number>;
   /** Distinct partition keys, counted per partition. */
   readonly keys: number;
@@ -50,7 +50,7 @@ export function replay(
   let from: Millis | undefined;
   let to: Millis = 0;
 
-  for (const { line, at, descriptor } of requests.toSorted((a, b) => a.at - b.at)) {
+  for (const { line, at, descriptor } of inTimeOrder(requests)) {
     const decision = ask(engine, descriptor, at);
     if (typeof decision === 'string') {
       refused(line, decision);
@@ -63,8 +63,8 @@ export function replay(
     const answer = decision.allowed ? 'allowed' : 'denied';
     total[answer] += 1;
     group[answer] += 1;
-    for (const { name, key, allowed } of decision.limits) {
-      if (!allowed) limits.set(name, (limits.get(name) ?? 0) + 1);
+    for (const { name, key, allowed, mode } of decision.limits) {
+      if (!allowed && mode !== 'shadow') limits.set(name, (limits.get(name) ?? 0) + 1);
       if (key !== undefined) seen.get(name)?.add(key);
     }
   }
@@ -79,8 +79,13 @@ export function replay(
   };
 }
 
+/** Requests as they came; those of the same instant in the order given. */
+export function inTimeOrder(requests: readonly LoggedRequest[]): LoggedRequest[] {
+  return requests.toSorted((a, b) => a.at - b.at);
+}
+
 /** The decision, or why the engine would not make one. */
-function ask(engine: Checker, descriptor: LoggedDescriptor, now: Millis): Decision | string {
+export function ask(engine: Checker, descriptor: LoggedDescriptor, now: Millis): Decision | string {
   try {
     return engine.check(descriptor, { now });
   } catch (error) {

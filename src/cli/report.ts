@@ -1,7 +1,12 @@
 import { writeFile } from 'node:fs/promises';
-import type { Comparison } from '../lab/compare.ts';
+import { type Comparison, compare } from '../lab/compare.ts';
 import { htmlReport, type ReportOptions } from '../lab/report/report.ts';
+import type { LoggedRequest } from '../lab/trace/request.ts';
+import type { PolicyDocument } from '../policy/document.ts';
 import { Failure, type Io } from './io.ts';
+import type { ReplaySettings } from './replay-options.ts';
+import { roomFor } from './replayer.ts';
+import { replayed } from './trace.ts';
 
 /**
  * Writes a comparison as a page of HTML, and says where.
@@ -18,6 +23,35 @@ export async function writeReport(
     throw new Failure(`${file}: cannot be written (${error.code})`);
   });
   io.stderr(`${file}: written\n`);
+}
+
+/** Requests of a log, and the policies that were asked about them. */
+interface Replay {
+  /** Where the requests come from. */
+  readonly log: string;
+  readonly requests: readonly LoggedRequest[];
+  readonly settings: ReplaySettings;
+  /** By the names that the page has for them. */
+  readonly policies: Readonly<Record<string, PolicyDocument>>;
+}
+
+/**
+ * Writes a page of HTML that shows what policies make of a log, side by side.
+ *
+ * @throws Failure if the file cannot be written
+ */
+export async function reportReplay(
+  file: string,
+  { log, requests, settings, policies }: Replay,
+  { title, argv }: { readonly title: string; readonly argv: readonly string[] },
+  io: Io,
+): Promise<void> {
+  const comparison = await compare({
+    algorithms: policies,
+    workload: replayed(log, requests, settings.mapping),
+    maxKeys: roomFor(settings.maxKeys, requests.length),
+  });
+  await writeReport(file, comparison, { title, command: commandLine(argv), documents: policies }, io);
 }
 
 /** A command line as it could be typed again. */

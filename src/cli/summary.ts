@@ -1,9 +1,13 @@
+import type { EngineStats } from '../engine/contract.ts';
 import { whole } from './io.ts';
+import { share, table } from './layout.ts';
 import type { Outcome } from './replay.ts';
-import { table } from './table.ts';
+
+/** Shadow limits by name, candidates as `limit.candidate`, and what each would have changed. */
+export type Shadows = EngineStats['shadows'];
 
 /** The outcome of a simulation as one line of JSON. Its fields are documented and settled. */
-export function jsonSummary(outcome: Outcome, unparsed: number): string {
+export function jsonSummary(outcome: Outcome, unparsed: number, shadows: Shadows = {}): string {
   const { requests, allowed, denied, groups, limits, keys, span } = outcome;
   const summary = {
     requests,
@@ -12,17 +16,15 @@ export function jsonSummary(outcome: Outcome, unparsed: number): string {
     unparsed,
     groups: Object.fromEntries(groups),
     limits: Object.fromEntries([...limits].map(([name, times]) => [name, { denied: times }])),
+    ...(Object.keys(shadows).length === 0 ? {} : { shadows }),
     keys,
-    span: {
-      from: span === undefined ? null : new Date(span.from).toISOString(),
-      to: span === undefined ? null : new Date(span.to).toISOString(),
-    },
+    span: jsonSpan(span),
   };
   return `${JSON.stringify(summary)}\n`;
 }
 
 /** The same for people, at most 100 columns wide: names have at most 64 characters. */
-export function textSummary(outcome: Outcome, unparsed: number): string {
+export function textSummary(outcome: Outcome, unparsed: number, shadows: Shadows = {}): string {
   const { requests, allowed, denied, groups, limits, keys, span } = outcome;
   const totals = [
     ['requests', whole(requests), ''],
@@ -38,17 +40,28 @@ export function textSummary(outcome: Outcome, unparsed: number): string {
     share(tally.denied, tally.allowed + tally.denied),
   ]);
   const byLimit = [...limits].map(([name, times]) => [name, whole(times), share(times, requests)]);
+  const byShadow = Object.entries(shadows).map(([name, { agreed, wouldDeny, wouldAllow }]) => [
+    name,
+    ...[agreed, wouldDeny, wouldAllow].map(whole),
+  ]);
   const parts = [
     table(totals),
-    span === undefined ? '' : `from ${time(span.from)} to ${time(span.to)}\n`,
+    textSpan(span),
     table([['group', 'allowed', 'denied', ''], ...byGroup]),
     table([['limit', 'denied', ''], ...byLimit]),
+    byShadow.length === 0 ? '' : table([['shadow', 'agrees', 'would deny', 'would allow'], ...byShadow]),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }
 
-function share(part: number, all: number): string {
-  return all === 0 ? '' : `${((100 * part) / all).toFixed(1)} %`;
+/** The span as JSON has it. */
+export function jsonSpan(span: Outcome['span']): { from: string | null; to: string | null } {
+  return span === undefined ? { from: null, to: null } : { from: time(span.from), to: time(span.to) };
+}
+
+/** The span as a line; nothing if there is none. */
+export function textSpan(span: Outcome['span']): string {
+  return span === undefined ? '' : `from ${time(span.from)} to ${time(span.to)}\n`;
 }
 
 function time(at: number): string {

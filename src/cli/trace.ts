@@ -1,9 +1,10 @@
 import type { Workload } from '../lab/arrival.ts';
 import type { LogFormat } from '../lab/trace/log.ts';
-import type { Mapping } from '../lab/trace/request.ts';
-import { readTrace } from '../lab/trace/trace.ts';
+import type { LoggedRequest, Mapping } from '../lab/trace/request.ts';
+import { arrivalReader, readTrace } from '../lab/trace/trace.ts';
 import { fileFailure, type Io } from './io.ts';
 import { piecesOf } from './log-file.ts';
+import { inTimeOrder } from './replay.ts';
 import type { UnreadableLines } from './unreadable-lines.ts';
 
 /** How a log is to be read. */
@@ -33,4 +34,10 @@ export function traceOf(file: string, { format, mapping, unreadable, io }: Trace
       }
     },
   };
+}
+
+/** The requests of a log, once they have been read, as a workload. */
+export function replayed(file: string, requests: readonly LoggedRequest[], mapping: Mapping): Workload {
+  const toArrival = arrivalReader(mapping);
+  return { name: 'trace', description: file, seed: 0, arrivals: () => inTimeOrder(requests).map(toArrival) };
 }

@@ -1,10 +1,10 @@
-import { CostError, HeadgateError, join, show } from '../errors.ts';
+import { CostError, HeadgateError, join, show, suggest } from '../errors.ts';
 import { Answer } from '../limiter/answer.ts';
 import { checkCost } from '../limiter/cost.ts';
 import type { Decision, Reason } from '../limiter/decision.ts';
 import type { Inquiry } from '../limiter/inquiry.ts';
 import type { Millis } from '../time.ts';
-import type { Lease } from './leases.ts';
+import type { Lease, Leases } from './leases.ts';
 import type { Room } from './room.ts';
 
 /** What a request turned out to cost: units, or units by name. */
@@ -26,13 +26,15 @@ export interface Admission extends Decision {
    *
    * @param actual - units of the limits that count `requests`, or units by name; those not named stay as charged
    * @returns whether it was the first call
-   * @throws CostError
+   * @throws CostError, also for a unit that no limit counts
    */
   settle(actual: ActualCost): boolean;
   /** Gives everything back, charges and permits; `false` if it had been released, settled or cancelled. */
   cancel(): boolean;
   /** Aborted when the lease expires before it is released. */
   readonly signal: AbortSignal;
+  /** Whether there are permits to give back, those of shadow limits among them. */
+  readonly holdsPermits: boolean;
   /** Greater than that of every lease granted before; `undefined` where no permit is held. */
   readonly fence: number | undefined;
   /** When the lease expires; `undefined` where it does not, or no permit is held. */
@@ -51,28 +53,38 @@ export class LeaseError extends HeadgateError {
 /** What an admission gives its permits back to. */
 export interface Office {
   readonly room: Pick<Room, 'leases' | 'watch' | 'watchLeases' | 'servePaced' | 'together' | 'expire'>;
+  /** Leases of shadow limits. */
+  readonly shadows: Leases;
   now(): Millis;
 }
 
 /** A decision with the permits it holds. */
 export class AdmissionAnswer extends Answer implements Admission {
   readonly #office: Office;
+  readonly #units: ReadonlySet<string>;
   readonly #lease: Lease | undefined;
+  readonly #shadow: Lease | undefined;
   #isOpen: boolean;
   #isSettled = false;
   #controller: AbortController | undefined;
 
-  /** @param denied - why it is denied, unless it is not */
-  constructor(inquiry: Inquiry, office: Office, lease: Lease | undefined, denied?: Reason) {
+  /**
+   * @param denied - why it is denied, unless it is not
+   * @param shadow - what it holds of shadow limits
+   */
+  constructor(inquiry: Inquiry, office: Office, lease: Lease | undefined, denied?: Reason, shadow?: Lease) {
     super(inquiry, denied === undefined, denied);
     this.#office = office;
+    this.#units = inquiry.units;
     this.#lease = lease;
+    this.#shadow = shadow;
     this.#isOpen = this.allowed;
   }
 
   release(): boolean {
     const wasOpen = this.#isOpen;
     this.#isOpen = false;
+    if (this.#shadow !== undefined) this.#office.shadows.release(this.#shadow, this.#office.now());
     if (this.#lease === undefined) return wasOpen;
     const { room } = this.#office;
     // As long as no lease can expire the present does not matter, and asking for it takes longer than all the rest.
@@ -83,6 +95,7 @@ export class AdmissionAnswer extends Answer implements Admission {
   }
 
   renew(): boolean {
+    if (this.#shadow !== undefined) this.#office.shadows.renew(this.#shadow, this.#office.now());
     if (this.#lease === undefined) return this.#isOpen;
     const { room } = this.#office;
     const now = this.#office.now();
@@ -93,11 +106,12 @@ export class AdmissionAnswer extends Answer implements Admission {
   }
 
   settle(actual: ActualCost): boolean {
-    const costs = this.verdicts.map(({ question, cost }) => actualCost(actual, question.slot.unit) ?? cost);
+    checkActual(actual, this.#units);
     if (!this.allowed || this.#isSettled) return false;
     this.#isSettled = true;
     const now = this.#office.now();
-    for (const [i, charge] of this.takeCharges().entries()) charge.settle(costs[i] ?? charge.cost, now);
+    for (const charge of this.takeCharges())
+      charge.settle(actualCost(actual, charge.question.slot.unit) ?? charge.cost, now);
     this.#office.room.servePaced(now);
     return true;
   }
@@ -121,6 +135,10 @@ export class AdmissionAnswer extends Answer implements Admission {
   get signal(): AbortSignal {
     this.#controller ??= this.#watch();
     return this.#controller.signal;
+  }
+
+  get holdsPermits(): boolean {
+    return this.#lease?.isHeld === true || this.#shadow?.isHeld === true;
   }
 
   get fence(): number | undefined {
@@ -157,16 +175,27 @@ export class AdmissionAnswer extends Answer implements Admission {
   }
 }
 
-function actualCost(actual: ActualCost, unit: string): number | undefined {
-  if (typeof actual === 'object' && actual !== null) {
-    const cost = Object.hasOwn(actual, unit) ? actual[unit] : undefined;
-    return cost === undefined ? undefined : checkCost(cost, join('cost', unit));
-  }
-  if (typeof actual !== 'number') {
+/** @throws CostError, also for a unit that nothing counts: what was misspelt would go free */
+function checkActual(actual: ActualCost, units: ReadonlySet<string>): void {
+  if (typeof actual !== 'object' || actual === null) {
+    if (typeof actual === 'number') return void checkCost(actual);
     const message = `${show(actual)} is no cost; give a number of requests, or units by name`;
     throw new CostError({ code: 'bad-cost', path: 'cost', value: actual, message });
   }
-  return unit === 'requests' ? checkCost(actual) : undefined;
+  for (const [unit, cost] of Object.entries(actual)) {
+    const path = join('cost', unit);
+    if (units.has(unit)) checkCost(cost, path);
+    else {
+      const message = `no limit counts ${show(unit)}${suggest(unit, [...units])}`;
+      throw new CostError({ code: 'unknown-unit', path, value: cost, message });
+    }
+  }
+}
+
+/** What was used of one unit, if that is said. */
+function actualCost(actual: ActualCost, unit: string): number | undefined {
+  if (typeof actual === 'number') return unit === 'requests' ? actual : undefined;
+  return Object.hasOwn(actual, unit) ? actual[unit] : undefined;
 }
 
 function leaseLost(lease: Lease): LeaseError {

@@ -1,8 +1,9 @@
+import type { Reason } from '../limiter/decision.ts';
 import { type Clock, type Millis, wakeByTimer } from '../time.ts';
 import type { Abortable, Aborts } from './aborts.ts';
 import type { AdmissionAnswer } from './admission.ts';
 import { type Entrance, Waiter } from './line.ts';
-import type { Room } from './room.ts';
+import type { Room, Seat } from './room.ts';
 
 /** A request that can be read anew whenever it is its turn. */
 export interface Applicant {
@@ -16,8 +17,8 @@ export interface Desk {
   readonly room: Room;
   readonly aborts: Aborts;
   now(): Millis;
-  /** Admits what the entrance has just agreed to and charged. */
-  grant(entrance: Entrance): AdmissionAnswer;
+  /** Admits what the entrance has just agreed to and charged, to somebody who has waited since then. */
+  grant(entrance: Entrance, since?: Millis): AdmissionAnswer;
   /** Denies what the entrance has just been asked. */
   refuse(entrance: Entrance, reason: AdmissionAnswer['reason']): AdmissionAnswer;
 }
@@ -25,12 +26,18 @@ export interface Desk {
 /** How one caller waits. */
 export interface Patience {
   readonly priority: number;
+  readonly since: Millis;
   readonly deadline: Millis;
   readonly signal: AbortSignal | undefined;
 }
 
 type Resolve = (answer: AdmissionAnswer) => void;
 type Reject = (error: unknown) => void;
+
+/** Whether waiting can help against such a denial. */
+export function isPassing(reason: Reason): boolean {
+  return reason === 'quota' || reason === 'concurrency';
+}
 
 /** How often a waiter looks for itself under the strategy `poll`. */
 const POLL_EVERY: Millis = 50;
@@ -40,6 +47,7 @@ export class Caller extends Waiter implements Abortable {
   readonly #desk: Desk;
   readonly #applicant: Applicant;
   readonly #signal: AbortSignal | undefined;
+  readonly #since: Millis;
   readonly #resolve: Resolve;
   readonly #reject: Reject;
   #stopPolling: (() => void) | undefined = undefined;
@@ -47,7 +55,7 @@ export class Caller extends Waiter implements Abortable {
   constructor(
     desk: Desk,
     applicant: Applicant,
-    { priority, deadline, signal }: Patience,
+    { priority, since, deadline, signal }: Patience,
     resolve: Resolve,
     reject: Reject,
   ) {
@@ -55,6 +63,7 @@ export class Caller extends Waiter implements Abortable {
     this.#desk = desk;
     this.#applicant = applicant;
     this.#signal = signal;
+    this.#since = since;
     this.#resolve = resolve;
     this.#reject = reject;
     if (this.#signal !== undefined) desk.aborts.add(this.#signal, this);
@@ -66,7 +75,7 @@ export class Caller extends Waiter implements Abortable {
     const entrance = this.#applicant.apply();
     const { inquiry } = entrance;
     const isGranted = inquiry.decide(now, 'charge');
-    if (isGranted) this.#resolve(this.#desk.grant(entrance));
+    if (isGranted) this.#resolve(this.#desk.grant(entrance, this.#since));
     else this.retryAt = inquiry.retryAt;
     return isGranted;
   }
@@ -99,6 +108,25 @@ export class Caller extends Waiter implements Abortable {
     } catch (error) {
       this.#reject(error);
     }
+  }
+
+  /** Where to wait under a policy that has changed; settles what need not wait any longer. */
+  reseat(now: Millis): Seat | undefined {
+    this.#stopPolling?.();
+    try {
+      this.#signal?.throwIfAborted();
+      const entrance = this.#applicant.apply();
+      const { inquiry, queue, denied } = entrance;
+      inquiry.decide(now, 'peek');
+      const reason = denied ?? inquiry.blocking?.reason ?? 'ok';
+      if (queue !== undefined && (reason === 'ok' || isPassing(reason))) return { entrance, queue };
+      if (reason !== 'ok') this.#resolve(this.#desk.refuse(entrance, reason));
+      else if (inquiry.decide(now, 'charge')) this.#resolve(this.#desk.grant(entrance, this.#since));
+      this.#end();
+    } catch (error) {
+      this.onFailed(error);
+    }
+    return undefined;
   }
 
   /** Looks for itself, now and then, until it has been settled. */

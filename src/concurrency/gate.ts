@@ -7,10 +7,12 @@
 import { DescriptorError, show } from '../errors.ts';
 import type { Reason } from '../limiter/decision.ts';
 import { DeniedError } from '../limiter/denied-error.ts';
+import type { Inquiry } from '../limiter/inquiry.ts';
 import { type Clock, DURATION_FORMS, type Duration, type Millis, readDuration, toInstant } from '../time.ts';
 import { Aborts } from './aborts.ts';
 import { type Admission, AdmissionAnswer } from './admission.ts';
-import { type Applicant, Caller, type Desk, type Patience } from './caller.ts';
+import { type Applicant, Caller, type Desk, isPassing, type Patience } from './caller.ts';
+import { type Lease, Leases } from './leases.ts';
 import type { Entrance, Line, QueuePlan } from './line.ts';
 import { Room } from './room.ts';
 
@@ -27,14 +29,27 @@ export interface AcquireOptions {
   readonly priority?: number | undefined;
 }
 
+/** Hears of what a gate does. It must not come back to the gate before the call is over. */
+export interface Observer {
+  /** A request was admitted or denied; the inquiry still holds what each limit said. */
+  onDecided(answer: AdmissionAnswer, inquiry: Inquiry): void;
+  /** A request waits; `waiting` is how many do in its line, itself among them. */
+  onQueued(group: string, at: Millis, waiting: number): void;
+  /** The turn of one who waited has come. */
+  onGranted(answer: AdmissionAnswer, waited: Millis): void;
+}
+
 /** Decides about requests, and keeps those that wait. */
 export class Gate implements Desk {
   readonly clock: Clock;
   readonly room: Room;
   readonly aborts: Aborts;
+  /** Leases of shadow limits: nobody waits for what they hold. */
+  readonly shadows: Leases = new Leases(() => undefined);
   /** Requests admitted so far, and requests denied. */
   admitted = 0;
   denied = 0;
+  observer: Observer | undefined = undefined;
   #isDisposed = false;
 
   constructor(clock: Clock) {
@@ -60,7 +75,7 @@ export class Gate implements Desk {
   }
 
   #acquire(applicant: Applicant, options: AcquireOptions): Promise<AdmissionAnswer> {
-    const signal = typeof options.signal === 'function' ? undefined : options.signal;
+    const signal = typeof options.signal === 'function' ? undefined : checkSignal(options.signal);
     const priority = checkPriority(options.priority);
     const timeout = checkTimeout(options.timeout);
     signal?.throwIfAborted();
@@ -85,7 +100,12 @@ export class Gate implements Desk {
           : undefined;
     if (refusal !== undefined) return Promise.resolve(this.refuse(entrance, refusal));
     const deadline = now + patience;
-    return this.#wait(applicant, entrance, queue, { priority, deadline, signal: signalOf(options) });
+    return this.#wait(applicant, entrance, queue, {
+      priority,
+      since: now,
+      deadline,
+      signal: signalOf(options),
+    });
   }
 
   /** Apart from `#acquire`, which would otherwise have to keep what the promise needs for those who need not wait. */
@@ -98,8 +118,9 @@ export class Gate implements Desk {
     return new Promise((resolve, reject) => {
       const caller = new Caller(this, applicant, patience, resolve, reject);
       caller.retryAt = entrance.inquiry.retryAt;
-      const { isPolled } = this.room.enter(caller, entrance, entrance.lineKey(), queue);
-      if (isPolled) caller.poll();
+      const line = this.room.enter(caller, entrance, entrance.lineKey(), queue);
+      this.observer?.onQueued(entrance.inquiry.group, entrance.inquiry.now, line.queue.size);
+      if (line.isPolled) caller.poll();
     });
   }
 
@@ -107,28 +128,55 @@ export class Gate implements Desk {
   open(now: Millis = this.now()): Millis {
     if (this.#isDisposed) throw disposed();
     this.room.expire(now);
+    this.shadows.expire(now);
     return now;
   }
 
-  grant(entrance: Entrance): AdmissionAnswer {
+  grant(entrance: Entrance, since?: Millis): AdmissionAnswer {
     const { inquiry } = entrance;
     const holds = entrance.holds();
     const lease =
       holds === undefined ? undefined : this.room.leases.grant(holds, entrance.lease, inquiry.now);
     this.admitted++;
-    const admission = new AdmissionAnswer(inquiry, this, lease);
+    const shadow = inquiry.shadows.length === 0 ? undefined : this.#grantShadow(entrance);
+    const admission = new AdmissionAnswer(inquiry, this, lease, undefined, shadow);
     if (lease !== undefined) this.room.watchLeases();
+    this.#onDecided(admission, inquiry);
+    if (since !== undefined) this.observer?.onGranted(admission, inquiry.now - since);
     return admission;
   }
 
   refuse(entrance: Entrance, reason: Reason): AdmissionAnswer {
+    const { inquiry } = entrance;
     this.denied++;
-    return new AdmissionAnswer(entrance.inquiry, this, undefined, reason);
+    const answer = new AdmissionAnswer(inquiry, this, undefined, reason);
+    this.#onDecided(answer, inquiry);
+    return answer;
+  }
+
+  #onDecided(answer: AdmissionAnswer, inquiry: Inquiry): void {
+    if (inquiry.shadows.length > 0) inquiry.compareShadows(answer.allowed);
+    this.observer?.onDecided(answer, inquiry);
+  }
+
+  #grantShadow(entrance: Entrance): Lease | undefined {
+    const { now } = entrance.inquiry;
+    const taken = entrance.shadowHolds();
+    return taken && this.shadows.grant(taken.holds, taken.lease, now);
   }
 
   /** Serves everybody whose turn it may be, after quotas have changed. */
   serveAll(): void {
     this.room.serveAll(this.now());
+  }
+
+  /**
+   * Reads everybody who waits anew, first those whose turn is first, after the policy has changed: each keeps its turn and
+   * its deadline. Whom waiting cannot help any more is denied.
+   */
+  reseat(): void {
+    const now = this.now();
+    this.room.reseat(now, (waiter) => (waiter instanceof Caller ? waiter.reseat(now) : undefined));
   }
 
   /** Rejects everybody who waits; what is held may still be released, and still expires. */
@@ -161,14 +209,9 @@ function decide({ inquiry, denied, permits }: Entrance, now: Millis, mustWait: b
 }
 
 function signalOf({ signal }: AcquireOptions): AbortSignal | undefined {
-  const made = typeof signal === 'function' ? signal() : signal;
+  const made = typeof signal === 'function' ? checkSignal(signal()) : signal;
   made?.throwIfAborted();
   return made;
-}
-
-/** Whether waiting can help. */
-function isPassing(reason: Reason): boolean {
-  return reason === 'quota' || reason === 'concurrency';
 }
 
 /**
@@ -186,6 +229,12 @@ export async function runAdmitted<T>(
   } finally {
     admission.release();
   }
+}
+
+function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || typeof signal?.throwIfAborted === 'function') return signal;
+  const message = `${show(signal)} is no signal; give an AbortSignal, or a function that returns one`;
+  throw new DescriptorError({ code: 'bad-signal', path: 'signal', value: signal, message });
 }
 
 function checkPriority(priority = 0): number {

@@ -30,6 +30,7 @@ export class Lease implements Timed {
   readonly length: Millis;
   /** Greater than that of every lease granted before. */
   readonly fence: number;
+  readonly since: Millis;
   isHeld = true;
   /** Whether it expired before it was released. */
   isLost = false;
@@ -42,6 +43,7 @@ export class Lease implements Timed {
     this.holds = holds;
     this.length = length;
     this.fence = fence;
+    this.since = now;
     this.at = now + length;
   }
 }
@@ -51,6 +53,8 @@ export class Leases {
   readonly #expiring = new Heap<Lease>();
   /** Told which permits came back. */
   readonly #onReturn: (lease: Lease) => void;
+  /** Hears that a lease has ended, by release or because its time was up. */
+  onEnded: ((lease: Lease, now: Millis) => void) | undefined = undefined;
   #granted = 0;
   #released = 0;
   #expired = 0;
@@ -83,7 +87,7 @@ export class Leases {
     if (!lease.isHeld) return false;
     this.#expiring.remove(lease);
     this.#released++;
-    this.#end(lease);
+    this.#end(lease, now);
     return true;
   }
 
@@ -108,17 +112,18 @@ export class Leases {
       this.#expiring.remove(lease);
       this.#expired++;
       lease.isLost = true;
-      this.#end(lease);
+      this.#end(lease, now);
       lease.onLost?.();
     }
   }
 
-  #end(lease: Lease): void {
+  #end(lease: Lease, now: Millis): void {
     const { holds } = lease;
     lease.isHeld = false;
     lease.onEnd?.();
     for (let hold: Hold | undefined = holds; hold !== undefined; hold = hold.next)
       hold.permits.held -= hold.count;
+    this.onEnded?.(lease, now);
     this.#onReturn(lease);
     for (let hold: Hold | undefined = holds; hold !== undefined; hold = hold.next)
       hold.table.close(hold.permits);

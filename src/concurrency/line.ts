@@ -1,5 +1,6 @@
 import type { Reason } from '../limiter/decision.ts';
 import type { Inquiry } from '../limiter/inquiry.ts';
+import type { Question } from '../limiter/question.ts';
 import { joinKey } from '../partition/key.ts';
 import type { Millis } from '../time.ts';
 import type { Ringing } from './alarm.ts';
@@ -27,6 +28,8 @@ export class Entrance {
   readonly denied: Reason | undefined;
   /** The concurrency limits among the questions. */
   readonly permits: readonly PermitQuestion[];
+  /** The same among the shadow limits. */
+  readonly #shadows: readonly PermitQuestion[];
   /** By the keys of the limits, see {@link Entrance.lineKey}. */
   readonly lines: Map<string, Line> = new Map();
   /** How long permits may be held: the shortest of what the limits say. */
@@ -36,7 +39,8 @@ export class Entrance {
     this.inquiry = inquiry;
     this.queue = queue;
     this.denied = denied;
-    this.permits = inquiry.questions.filter((question) => question instanceof PermitQuestion);
+    this.permits = permitsAmong(inquiry.questions);
+    this.#shadows = permitsAmong(inquiry.shadows);
     this.#lease = Math.min(...this.permits.map(({ lease }) => lease));
   }
 
@@ -50,12 +54,28 @@ export class Entrance {
     return rows.length === 1 ? (rows[0]?.key ?? '') : joinKey(rows.map(({ key }) => key ?? ''));
   }
 
+  /** What the request takes of shadow limits that agree, and for how long. */
+  shadowHolds(): { readonly holds: Hold; readonly lease: Millis } | undefined {
+    let holds: Hold | undefined;
+    let lease = Number.POSITIVE_INFINITY;
+    for (const question of this.#shadows) {
+      if (question.reason !== 'ok') continue;
+      holds = question.hold(holds);
+      lease = Math.min(lease, question.lease);
+    }
+    return holds && { holds, lease };
+  }
+
   /** The permits that the request takes, if it takes any. */
   holds(): Hold | undefined {
     let holds: Hold | undefined;
     for (const question of this.permits) holds = question.hold(holds);
     return holds;
   }
+}
+
+function permitsAmong(questions: readonly Question[]): PermitQuestion[] {
+  return questions.filter((question) => question instanceof PermitQuestion);
 }
 
 /** Somebody who waits in a line. */
@@ -76,6 +96,8 @@ export abstract class Waiter extends Place implements Ringing {
 
   /** Tries to go ahead; if that works, everything has been taken. */
   abstract attempt(now: Millis): boolean;
+  /** Looks for itself, now and then; for lines in which everybody does. */
+  abstract poll(): void;
   /** The line has been left after an attempt that worked. */
   abstract onGranted(): void;
   /** Its deadline has come; the place is given up by the room. */

@@ -16,12 +16,15 @@ export interface PermitCounts {
 
 /** Permits by key; a key is kept only while some are held or awaited, and there are at most `maxKeys`. */
 export class PermitTable {
+  readonly limit: string;
   readonly #byKey = new Map<string, Permits>();
   readonly #maxKeys: number;
   /** The key that was let go last: in the map, but not counted. Whoever uses one key over and over spares the map. */
   #idle: Permits | undefined;
 
-  constructor(maxKeys: number) {
+  /** @param limit - name of the limit, for whoever hears of its leases */
+  constructor(maxKeys: number, limit: string) {
+    this.limit = limit;
     this.#maxKeys = maxKeys;
   }
 

@@ -4,6 +4,12 @@ import { type Hold, type Lease, Leases } from './leases.ts';
 import { type Entrance, Line, type QueuePlan, type Waiter } from './line.ts';
 import type { Permits } from './permits.ts';
 
+/** Where to wait. */
+export interface Seat {
+  readonly entrance: Entrance;
+  readonly queue: QueuePlan;
+}
+
 /**
  * Where waiters wait, all lines of one semaphore or engine. What comes back is handed over at once, in the same call:
  * no newcomer can slip in between.
@@ -138,7 +144,22 @@ export class Room {
     if (line !== undefined && line.queue.head === waiter) this.#serveHead(line, now);
   }
 
-  /** Returns everybody who waited. */
+  /** Has everybody who waits take a place anew, in their order; who is given none has been settled. */
+  reseat(now: Millis, seatOf: (waiter: Waiter) => Seat | undefined): void {
+    this.together(() => {
+      const waiters = this.dispose().sort((a, b) => b.priority - a.priority || a.ticket - b.ticket);
+      for (const waiter of waiters) {
+        const seat = seatOf(waiter);
+        if (seat === undefined) continue;
+        const line = this.enter(waiter, seat.entrance, seat.entrance.lineKey(), seat.queue);
+        if (line.isPolled) waiter.poll();
+        else this.#pend([line]);
+      }
+      this.leases.expire(now);
+    });
+  }
+
+  /** Returns everybody who waited, none of whom does any more. */
   dispose(): Waiter[] {
     const waiters: Waiter[] = [];
     for (const line of [...this.#lines]) {

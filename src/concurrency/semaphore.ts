@@ -142,7 +142,7 @@ class KeyedSemaphore implements Semaphore {
     });
     this.#gate = new Gate(parts.state.clock);
     this.#terms = { quota: parts.quota };
-    this.#permits = new PermitTable(parts.state.table.maxKeys);
+    this.#permits = new PermitTable(parts.state.table.maxKeys, parts.name);
     this.#row = new Row(new PartitionTable([], parts.state.table));
     const slot = { name: parts.name, kind: 'concurrency', unit: 'permits' };
     this.#question = new PermitQuestion(slot, this.#row, this.#permits, { lease: parts.lease });

@@ -5,7 +5,7 @@ import { DeniedError } from '../limiter/denied-error.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { Millis } from '../time.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './contract.ts';
 
 /** How far a batch is. */
 export interface BatchProgress {

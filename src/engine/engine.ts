@@ -1,118 +1,31 @@
 import type { Admission } from '../concurrency/admission.ts';
 import type { Applicant } from '../concurrency/caller.ts';
 import { type AcquireOptions, Gate, runAdmitted } from '../concurrency/gate.ts';
-import type { LeaseCounts } from '../concurrency/leases.ts';
 import type { Entrance } from '../concurrency/line.ts';
-import type { PermitCounts } from '../concurrency/permits.ts';
 import { checkFields, DescriptorError, join, show } from '../errors.ts';
 import { Answer, refund } from '../limiter/answer.ts';
-import type { Decision } from '../limiter/decision.ts';
+import type { Decision, LimitDecision } from '../limiter/decision.ts';
 import type { Mode } from '../limiter/question.ts';
-import { STATE_OPTIONS, type StateOptions, stateFrom } from '../limiter/state-options.ts';
+import { STATE_OPTIONS, stateFrom } from '../limiter/state-options.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
 import { isMissing } from '../partition/key.ts';
-import type { TableStats } from '../partition/table.ts';
+import type { TableOptions } from '../partition/table.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compile.ts';
-import type { Descriptor, LooseDescriptor, Partition } from '../policy/descriptor.ts';
+import type { LooseDescriptor, Partition } from '../policy/descriptor.ts';
+import { diffPolicies, type ReloadReport, tellDiff } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import type { GrantSource } from '../policy/grants.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { type Partition as CompiledPartition, partitionId } from '../policy/partition.ts';
 import { canonicalPath } from '../policy/path.ts';
 import type { Algorithms } from '../policy/plans.ts';
 import { type Clock, type Millis, toInstant } from '../time.ts';
+import { carryBy } from './carry-options.ts';
+import type { Engine, EngineCheckOptions, EngineOptions, EngineStats, ReloadOptions } from './contract.ts';
+import { type EventListener, type EventName, Events } from './events.ts';
 import { type Explanation, tell } from './explain.ts';
-import { checkRatesOnly, fillQuestions, type Request, readRequest } from './request.ts';
-
-/** Options of {@link createEngine}. */
-export interface EngineOptions extends StateOptions {
-  /** Builders of the custom algorithms that the policy names. */
-  readonly algorithms?: Algorithms;
-}
-
-/** Options of one call. */
-export interface EngineCheckOptions {
-  /** The instant to decide at, in milliseconds since the epoch; default: the engine's clock. */
-  readonly now?: Millis;
-}
-
-/** Counts of one engine. */
-export interface EngineStats {
-  /** Requests that `check` has allowed. */
-  readonly allowed: number;
-  /** Requests that `check` has denied. */
-  readonly denied: number;
-  /** What each partition holds, by the fields of its limits' `per`, sorted and joined by `+`; `(shared)` without any. */
-  readonly partitions: { readonly [name: string]: TableStats };
-  /** Permits of each concurrency limit, by its name. */
-  readonly permits: { readonly [limit: string]: PermitCounts };
-  /** Requests that wait, over all queues. */
-  readonly waiting: number;
-  /** Leases granted, and how those that ended did. */
-  readonly leases: LeaseCounts;
-}
-
-/** A policy and the usage of everyone under it. See {@link createEngine}. */
-export interface Engine<P extends PolicyDocument = PolicyDocument> {
-  /** The policy in force. */
-  readonly policy: PolicyDocument;
-  /** The clock it decides by. */
-  readonly clock: Clock;
-  /**
-   * Asks every limit that applies to the request and, if all agree, charges them all. A denied request leaves no trace
-   * in any limit.
-   *
-   * @throws DescriptorError or CostError naming the field that is wrong; nothing is charged then
-   */
-  check(descriptor: Descriptor<P>, options?: EngineCheckOptions): Decision;
-  /**
-   * Like {@link Engine.check}, for any group: rates are charged and permits are held, all of them or none. Never waits,
-   * and never passes those who do.
-   */
-  tryAcquire(descriptor: Descriptor<P>, options?: EngineCheckOptions): Admission;
-  /**
-   * Like {@link Engine.tryAcquire}, but waits for its turn where the group has a `queue`: for a permit, or for a rate.
-   * A denial (`queue-full`, `queue-timeout`, `never`, …) is a decision; the promise is rejected only when the signal is
-   * aborted, the engine disposed of, or the descriptor wrong.
-   */
-  acquire(descriptor: Descriptor<P>, options?: AcquireOptions): Promise<Admission>;
-  /**
-   * Acquires, works, and gives permits back whatever happens.
-   *
-   * @throws DeniedError carrying the decision, and whatever the work throws
-   */
-  run<T>(
-    descriptor: Descriptor<P>,
-    work: (admission: Admission) => T | Promise<T>,
-    options?: AcquireOptions,
-  ): Promise<T>;
-  /** What would be answered now, with what is left before it. Writes nothing. */
-  peek(descriptor: Descriptor<P>, options?: EngineCheckOptions): Decision;
-  /** The whole story of what {@link Engine.check} would answer, as data and as text. Writes nothing. */
-  explain(descriptor: Descriptor<P>, options?: EngineCheckOptions): Explanation;
-  /**
-   * Gives back what is still outstanding of a decision's charges, once: "count only failed logins".
-   *
-   * @param decision - the very object that {@link Engine.check} returned; a denied one gives back nothing
-   * @throws DescriptorError for a copy, or for a decision of another engine
-   */
-  refund(decision: Decision, options?: EngineCheckOptions): void;
-  /**
-   * Denies, with reason `blocked`, every request that a limit per this partition applies to.
-   *
-   * @param partition - the fields of some limit's `per`, and their values: `{ apiKey: 'key_42' }`
-   * @throws DescriptorError: `unknown-partition`, or `too-many-blocks` when `maxBlocks` of its keys are blocked already
-   */
-  block(partition: Partition<P>, options: BlockOptions): void;
-  /** Lifts a block; whether there was one. What the partition has used stays. */
-  unblock(partition: Partition<P>): boolean;
-  /** Forgets what a partition has used in all limits that share it; whether anything was kept. A block on it stays. */
-  forget(partition: Partition<P>): boolean;
-  /** What has been decided and what is kept, as counts. */
-  stats(): EngineStats;
-  /** Rejects everybody who waits, and every later attempt to acquire. What is held may still be released. */
-  dispose(): void;
-}
+import { EngineObserver } from './observer.ts';
+import { checkRatesOnly, fillQuestions, type Request, readRequest, type Sources } from './request.ts';
+import { type RestoreReport, readSnapshot, restoreReport, snapshotOf } from './snapshot.ts';
 
 /**
  * An engine for one policy. It holds no timer and does nothing until it is asked.
@@ -130,25 +43,42 @@ export function createEngine<const P extends PolicyDocument>(
   policy: P,
   options: EngineOptions = {},
 ): Engine<P> {
-  checkFields(options, [...STATE_OPTIONS, 'algorithms']);
+  checkFields(options, [...STATE_OPTIONS, 'algorithms', 'restore']);
   return new PolicyEngine(policy, options) as Engine<P>;
 }
 
 class PolicyEngine implements Engine {
-  readonly #policy: CompiledPolicy;
+  #policy: CompiledPolicy;
+  readonly #algorithms: Algorithms;
+  readonly #tables: TableOptions;
   readonly #gate: Gate;
+  readonly restored: RestoreReport | undefined;
   #allowed = 0;
   #denied = 0;
+  /** Made when somebody first listens. */
+  #events: Events | undefined;
+  #observer: EngineObserver | undefined;
 
   constructor(document: PolicyDocument, options: EngineOptions) {
     const { table, clock } = stateFrom(options);
-    const { algorithms = {} } = options;
-    this.#policy = compilePolicy(parsePolicy(document, algorithms), algorithms, table, this);
+    const { algorithms = {}, restore } = options;
+    const parsed = copyOfPolicy(parsePolicy(document, algorithms));
     this.#gate = new Gate(clock);
+    this.#algorithms = algorithms;
+    const restored =
+      restore === undefined ? undefined : readSnapshot(restore, algorithms, table, this.#gate.now());
+    this.#tables = restored === undefined ? table : { ...table, seed: restored.seed };
+    this.#policy = compilePolicy(parsed, algorithms, this.#tables, this, restored?.before);
+    this.#policy.takeOver();
+    this.restored = restored && restoreReport(restored, this.#policy.usage);
   }
 
   get policy(): PolicyDocument {
     return this.#policy.document;
+  }
+
+  policyOf(decision: Decision): PolicyDocument {
+    return Answer.of(decision, this).document as PolicyDocument;
   }
 
   get clock(): Clock {
@@ -160,9 +90,14 @@ class PolicyEngine implements Engine {
     if (request.group !== undefined) checkRatesOnly(request.group);
     // Whoever only checks does not pass those who wait for the same rate either.
     if (this.#gate.room.waiting > 0) return this.tryAcquire(descriptor, options);
+    if (request.group !== undefined && request.group.shadows.members.length > 0)
+      this.#gate.shadows.expire(this.#gate.now());
     const decision = this.#decide(descriptor, request, options, 'charge');
     if (decision.allowed) this.#allowed++;
     else this.#denied++;
+    const { inquiry } = request.group?.entrance ?? this.#policy.unmatched;
+    if (inquiry.shadows.length > 0) inquiry.compareShadows(decision.allowed);
+    this.#observer?.onDecided(decision, inquiry);
     return decision;
   }
 
@@ -186,20 +121,25 @@ class PolicyEngine implements Engine {
   }
 
   peek(descriptor: LooseDescriptor, options?: EngineCheckOptions): Decision {
+    this.#expire();
     return this.#decide(descriptor, readRequest(this.#policy, descriptor), options, 'peek');
   }
 
   explain(descriptor: LooseDescriptor, options?: EngineCheckOptions): Explanation {
+    this.#expire();
     const request = readRequest(this.#policy, descriptor);
-    const sources: GrantSource[] = [];
+    const sources: Sources = new Map();
     const decision = this.#decide(descriptor, request, options, 'peek', sources);
-    const questions = request.group?.entrance.inquiry.questions ?? [];
-    const limits = decision.limits.map((limit, i) => ({
-      ...limit,
-      used: limit.key === undefined ? 0 : (questions[i]?.used(decision.at) ?? 0),
-      quotaFrom: sources[i] ?? 'limit',
-      blockReason: questions[i]?.blockReason,
-    }));
+    const questions = request.group?.entrance.inquiry.all ?? [];
+    const limits = questions.map((question, i) => {
+      const limit = decision.limits[i] as LimitDecision;
+      return {
+        ...limit,
+        used: limit.key === undefined ? 0 : question.used(decision.at),
+        quotaFrom: sources.get(question) ?? 'limit',
+        blockReason: question.blockReason,
+      };
+    });
     const { match, tier } = request;
     const isRouted = descriptor.group === undefined;
     const tierFrom = descriptor.tier === undefined ? 'default' : 'descriptor';
@@ -235,24 +175,86 @@ class PolicyEngine implements Engine {
   }
 
   forget(partition: Partition): boolean {
-    const { table, key } = this.#locate(partition);
+    const { table, key, shadow } = this.#locate(partition);
     const wasKept = table.forget(key, this.#now());
+    shadow?.forget(key, this.#now());
     this.#gate.serveAll();
     return wasKept;
   }
 
   stats(): EngineStats {
-    const { permits } = this.#policy;
-    const partitions = [...this.#policy.partitions.values()];
+    const { permits, limits, partitions, shadows } = this.#policy;
     this.#gate.room.expire(this.#gate.now());
+    this.#gate.shadows.expire(this.#gate.now());
+    const tables = [
+      ...[...partitions.values()].map(({ name, table }) => [name, table.stats()]),
+      ...[...shadows.values()].map(({ name, table }) => [`${name} (shadow)`, table.stats()]),
+    ];
     return {
       allowed: this.#allowed + this.#gate.admitted,
       denied: this.#denied + this.#gate.denied,
-      partitions: Object.fromEntries(partitions.map(({ name, table }) => [name, table.stats()])),
+      partitions: Object.fromEntries(tables),
       permits: Object.fromEntries([...permits].map(([name, table]) => [name, table.stats()])),
       waiting: this.#gate.room.waiting,
       leases: this.#gate.room.leases.counts(),
+      shadows: Object.fromEntries(
+        [...limits.values()].flatMap(({ slot: { name, agreement } }) =>
+          agreement === undefined ? [] : [[name, { ...agreement }]],
+        ),
+      ),
+      listenerErrors: this.#events?.errors ?? 0,
     };
+  }
+
+  reload(document: PolicyDocument, options: ReloadOptions = {}): ReloadReport {
+    const parsed = copyOfPolicy(parsePolicy(document, this.#algorithms));
+    const now = this.#gate.now();
+    // Whoever hears that a lease was lost may reload as well: that comes first.
+    this.#gate.room.expire(now);
+    const before = this.#policy;
+    const carry = carryBy(options, [before.document, parsed]);
+    const earlier = { policy: before, carry, now };
+    const policy = compilePolicy(parsed, this.#algorithms, this.#tables, this, earlier);
+    const diff = diffPolicies(before.document, parsed);
+    const report = { ...diff, usage: policy.usage, text: tellDiff(diff, policy.usage) };
+    // From here on nothing can fail.
+    policy.takeOver();
+    this.#policy = policy;
+    this.#listen();
+    if (this.#events?.has('reloaded')) this.#events.emit('reloaded', { report });
+    this.#gate.reseat();
+    return report;
+  }
+
+  snapshot(): Uint8Array<ArrayBuffer> {
+    return snapshotOf(this.#policy, this.#tables.seed);
+  }
+
+  on<E extends EventName>(event: E, listener: EventListener<E>): () => void {
+    this.#events ??= new Events();
+    const off = this.#events.on(event, listener);
+    this.#observer ??= new EngineObserver(this.#events);
+    this.#listen();
+    return () => {
+      off();
+      this.#listen();
+    };
+  }
+
+  /** Has those who know of events tell them, if anybody listens. */
+  #listen(): void {
+    const [events, observer] = [this.#events, this.#observer];
+    if (events === undefined || observer === undefined) return;
+    const { leases } = this.#gate.room;
+    this.#gate.observer = observer;
+    const hearsLeases = events.has('released') || events.has('lease-expired');
+    leases.onEnded = hearsLeases ? (lease, now) => observer.onEnded(lease, now) : undefined;
+    const hearsEvictions = events.has('evicted');
+    for (const { name, table } of this.#policy.partitions.values()) {
+      table.onEvicted = hearsEvictions
+        ? (key, isJoined) => observer.onEvicted(name, key, isJoined)
+        : undefined;
+    }
   }
 
   dispose(): void {
@@ -268,16 +270,24 @@ class PolicyEngine implements Engine {
     return group.entrance;
   }
 
+  /** Takes back what is held too long, before the policy is read: whoever hears of it may put another in force. */
+  #expire(): void {
+    const { room, shadows } = this.#gate;
+    if (Math.min(room.leases.nextExpiry, shadows.nextExpiry) === Number.POSITIVE_INFINITY) return;
+    const now = this.#gate.now();
+    room.expire(now);
+    shadows.expire(now);
+  }
+
   #decide(
     descriptor: LooseDescriptor,
     request: Request,
     options: EngineCheckOptions | undefined,
     mode: Mode,
-    sources?: GrantSource[],
+    sources?: Sources,
   ): Decision {
     const { group } = request;
     const now = this.#now(options);
-    if (group?.permits !== undefined) this.#gate.room.expire(this.#gate.now());
     if (group !== undefined) fillQuestions(this.#policy, group, descriptor, request, sources);
     const { inquiry, denied } = group?.entrance ?? this.#policy.unmatched;
     const isAgreed = inquiry.decide(now, mode);
@@ -285,7 +295,7 @@ class PolicyEngine implements Engine {
   }
 
   /** The table and the key of a partition that some limit is per. */
-  #locate(partition: Partition): { table: CompiledPartition['table']; key: string } {
+  #locate(partition: Partition): Located {
     const fields = typeof partition === 'object' && partition !== null ? Object.keys(partition) : [];
     const found = this.#policy.partitions.get(partitionId(fields));
     // An empty field name would otherwise pass for the shared partition, which has no fields.
@@ -305,12 +315,26 @@ class PolicyEngine implements Engine {
         message,
       });
     }
-    return { table: found.table, key: found.keyOf(partition, undefined, 'error') as string };
+    const shadow = this.#policy.shadows.get(partitionId(fields))?.table;
+    return { table: found.table, key: found.keyOf(partition, undefined, 'error') as string, shadow };
   }
 
   #now(options?: EngineCheckOptions): Millis {
     return options?.now === undefined ? this.#gate.now() : toInstant(options.now);
   }
+}
+
+/** Where the usage of a partition is. */
+interface Located {
+  readonly table: CompiledPartition['table'];
+  readonly key: string;
+  /** Where shadow limits of the same partition keep theirs. */
+  readonly shadow: CompiledPartition['table'] | undefined;
+}
+
+/** What the caller does to the document later does not change the policy, nor what a reload compares. */
+function copyOfPolicy(document: PolicyDocument): PolicyDocument {
+  return JSON.parse(JSON.stringify(document));
 }
 
 /** What waits must not change because the caller uses the object again. */

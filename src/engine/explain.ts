@@ -54,7 +54,8 @@ function tellLimit(limit: LimitExplanation, decides: boolean): string {
   const { name, kind, unit, key, cost, quota, window, burst, used, quotaFrom, remaining, blockReason } =
     limit;
   const per = window === undefined ? '' : ` per ${window} ms`;
-  const verdict = limit.allowed ? 'agrees' : `refuses (${limit.reason})`;
+  const shadow = limit.mode === 'shadow' ? ', in the shadow' : '';
+  const verdict = `${limit.allowed ? 'agrees' : `refuses (${limit.reason})`}${shadow}`;
   const lines = [
     `${decides ? '*' : ' '} ${name}: ${verdict}`,
     `    ${kind}, ${quota} ${unit}${per}${burst === undefined ? '' : `, burst ${burst}`} (from the ${quotaFrom})`,

@@ -6,7 +6,7 @@ import { checkKey } from '../partition/key.ts';
 import type { Descriptor, FieldName, GroupName } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { type Clock, type Millis, toInstant, wakeByTimer } from '../time.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './contract.ts';
 
 /** One member of a pool: a sending number, an upstream, an account. */
 export interface PoolMember {

@@ -5,8 +5,9 @@
  * @module
  */
 
-import { CostError, DescriptorError, join, show, suggest } from '../errors.ts';
+import { CostError, DescriptorError, isHeadgateError, join, show, suggest } from '../errors.ts';
 import { checkCost } from '../limiter/cost.ts';
+import type { Question } from '../limiter/question.ts';
 import type { CompiledGroup, CompiledPolicy } from '../policy/compile.ts';
 import type { LooseDescriptor } from '../policy/descriptor.ts';
 import type { GrantSource } from '../policy/grants.ts';
@@ -54,6 +55,9 @@ export function readRequest(policy: CompiledPolicy, descriptor: LooseDescriptor)
   return { group: policy.groups.get(match?.group ?? policy.document.unmatched), match, tier };
 }
 
+/** Where each quota came from. */
+export type Sources = Map<Question, GrantSource>;
+
 /**
  * Fills in the group's questions for one request.
  *
@@ -65,7 +69,7 @@ export function fillQuestions(
   group: CompiledGroup,
   descriptor: LooseDescriptor,
   request: Request,
-  sources?: GrantSource[],
+  sources?: Sources,
 ): void {
   const { quotas, cost } = descriptor;
   const own = quotas === undefined ? undefined : readQuotas(policy, quotas);
@@ -78,7 +82,41 @@ export function fillQuestions(
     const { granted, source } = grants.find(descriptor, params, request.tier, own?.[name]);
     question.terms = granted;
     question.cost = costOf(cost, unit, name);
-    sources?.push(source);
+    sources?.set(question, source);
+  }
+  if (group.shadows.members.length > 0) fillShadows(group.shadows, descriptor, request, own, sources);
+}
+
+/** The same for shadow limits: what is wrong with a request for them alone is not wrong; they have nobody to ask about. */
+function fillShadows(
+  { members, places }: CompiledGroup['shadows'],
+  descriptor: LooseDescriptor,
+  request: Request,
+  own: Readonly<Record<string, unknown>> | undefined,
+  sources: Sources | undefined,
+): void {
+  const params = request.match?.params;
+  for (const { row, partition, missing } of places) {
+    row.key = attempt(() => partition.keyOf(descriptor, params, missing));
+  }
+  for (const { question, grants, quotaName } of members) {
+    const { name, unit } = question.slot;
+    const found = attempt(() => grants.find(descriptor, params, request.tier, own?.[quotaName]));
+    const cost = attempt(() => costOf(descriptor.cost, unit, name));
+    question.isUnanswerable = found === undefined || cost === undefined;
+    if (found === undefined || cost === undefined) continue;
+    question.terms = found.granted;
+    question.cost = cost;
+    sources?.set(question, found.source);
+  }
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isHeadgateError(error)) return undefined;
+    throw error;
   }
 }
 

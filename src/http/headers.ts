@@ -68,7 +68,7 @@ const MAX_INTEGER = 999_999_999_999_999;
  */
 export function rateLimitHeaders(decision: Decision, options: HeaderOptions = {}): Record<string, string> {
   const fields: Fields = {};
-  for (const dialect of options.headers ?? DEFAULT_DIALECTS) Object.assign(fields, write(decision, dialect));
+  for (const dialect of options.headers ?? DEFAULT_DIALECTS) write(fields, decision, dialect);
   return fields;
 }
 
@@ -92,18 +92,21 @@ export function wholeSeconds(ms: Millis | undefined): number | undefined {
   return ms !== undefined && Number.isFinite(ms) ? toInteger(Math.ceil(ms / 1000)) : undefined;
 }
 
-function write(decision: Decision, dialect: HeaderDialect): Fields {
+function write(fields: Fields, decision: Decision, dialect: HeaderDialect): void {
   switch (dialect) {
     case 'x-ratelimit':
-      return xRateLimit(decision, 0);
+      xRateLimit(fields, decision, 0);
+      break;
     case 'x-ratelimit-delta':
-      return xRateLimit(decision, decision.at);
+      xRateLimit(fields, decision, decision.at);
+      break;
     case 'retry-after': {
       const seconds = retryAfterSeconds(decision);
-      return seconds === undefined ? {} : { 'Retry-After': String(seconds) };
+      if (seconds !== undefined) fields['Retry-After'] = String(seconds);
+      break;
     }
     default:
-      return draft(decision, wireNames(dialect));
+      draft(fields, decision, wireNames(dialect));
   }
 }
 
@@ -114,17 +117,24 @@ function wireNames(dialect: Draft): WireNames {
   throw new PolicyError([{ code: 'unknown-dialect', path: 'headers', value: dialect, message }]);
 }
 
-function xRateLimit(decision: Decision, since: Millis): Fields {
-  if (!reported(decision).some((limit) => limit.name === decision.limit)) return {};
+function xRateLimit(fields: Fields, decision: Decision, since: Millis): void {
+  if (!isAboutReported(decision)) return;
+  fields['X-RateLimit-Limit'] = String(toInteger(decision.quota));
+  fields['X-RateLimit-Remaining'] = String(toInteger(decision.remaining));
   const reset = decision.resetAt === undefined ? undefined : wholeSeconds(decision.resetAt - since);
-  return {
-    'X-RateLimit-Limit': String(toInteger(decision.quota)),
-    'X-RateLimit-Remaining': String(toInteger(decision.remaining)),
-    ...(reset !== undefined && { 'X-RateLimit-Reset': String(reset) }),
-  };
+  if (reset !== undefined) fields['X-RateLimit-Reset'] = String(reset);
 }
 
-function draft(decision: Decision, names: WireNames): Fields {
+/**
+ * Whether the limit that a decision is about may be shown. An answer of our own is about one that counts, and makes its
+ * list of limits when it is read for the first time, which takes longer than deciding: 2 µs of a request.
+ */
+function isAboutReported(decision: Decision): boolean {
+  if (!Object.hasOwn(decision, 'limits')) return decision.limit !== undefined;
+  return reported(decision).some((limit) => limit.name === decision.limit);
+}
+
+function draft(fields: Fields, decision: Decision, names: WireNames): void {
   const limits = reported(decision);
   const policies = limits.map((limit) =>
     member(names.name(limit.name), [
@@ -141,10 +151,8 @@ function draft(decision: Decision, names: WireNames): Fields {
         [names.reset, secondsToReset(decision, limit)],
       ]),
     );
-  return {
-    ...(policies.length > 0 && { [names.policies]: policies.join(', ') }),
-    ...(state.length > 0 && { [names.state]: state.join(', ') }),
-  };
+  if (policies.length > 0) fields[names.policies] = policies.join(', ');
+  if (state.length > 0) fields[names.state] = state.join(', ');
 }
 
 function reported(decision: Decision): readonly LimitDecision[] {

@@ -15,6 +15,7 @@ import type { PolicyDocument } from '../policy/document.ts';
 import { type Clock, type Duration, type Millis, parseDuration } from '../time.ts';
 import type { Arrival } from './arrival.ts';
 import { ExactLog } from './exact-log.ts';
+import { costsFor } from './units.ts';
 
 /** An answer of a contender. */
 export interface Verdict {
@@ -133,12 +134,15 @@ const NO_RATE: readonly string[] = ['missing', 'unmatched', 'blocked', 'concurre
 function policyRunner(policy: PolicyDocument, setting: Setting): Runner {
   const engine = createEngine(policy, stateOf(setting));
   const describe = describer(engine.policy);
+  const counted = costsFor(engine.policy);
   const runner = {
     kind: 'policy',
     asked: [] as readonly Asked[],
     isRate: true,
     check(_key: string, _cost: number, now: Millis, arrival: Arrival): Decision {
-      const decision = engine.check(arrival.descriptor ?? describe(arrival), { now });
+      const decision = engine.check(arrival.descriptor ? counted(arrival.descriptor) : describe(arrival), {
+        now,
+      });
       runner.asked = decision.limits.flatMap(askedOf);
       runner.isRate = !NO_RATE.includes(decision.reason);
       return decision;
@@ -147,8 +151,11 @@ function policyRunner(policy: PolicyDocument, setting: Setting): Runner {
   return runner;
 }
 
-function askedOf({ name, key, cost, quota, window }: LimitDecision): Asked[] {
-  return key === undefined || window === undefined ? [] : [{ limit: name, key, cost, quota, window }];
+/** A limit in the shadow decides nothing, so nobody is measured by it. */
+function askedOf({ name, key, cost, quota, window, mode }: LimitDecision): Asked[] {
+  return key === undefined || window === undefined || mode === 'shadow'
+    ? []
+    : [{ limit: name, key, cost, quota, window }];
 }
 
 /** Makes a descriptor of a request that has only a key: every partition field holds it. */

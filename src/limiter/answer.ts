@@ -69,17 +69,30 @@ export class Answer implements Decision {
   #onlyVerdict(): Verdict[] {
     const { only } = this.#inquiry;
     const { reason, remaining, resetAt, retryAt } = this;
-    const asked = { terms: this.#terms, key: this.#key, cost: this.#cost };
-    const charged = { chargedAt: this.#chargedAt, era: this.#era };
-    const said = { ...asked, ...charged, reason, remaining, resetAt, retryAt };
+    const said: Said = {
+      terms: this.#terms,
+      key: this.#key,
+      cost: this.#cost,
+      reason,
+      remaining,
+      resetAt,
+      retryAt,
+      chargedAt: this.#chargedAt,
+      era: this.#era,
+    };
     return only === undefined ? [] : [new Verdict(only, said)];
   }
 
   /** The charges of this decision, which are taken from it: a second call finds none. */
   takeCharges(): readonly Verdict[] {
-    const charges = this.#isCharged ? this.verdicts : [];
+    const charges = this.#isCharged ? this.verdicts.filter(({ reason }) => reason === 'ok') : [];
     this.#isCharged = false;
     return charges;
+  }
+
+  /** The policy by which it was decided. */
+  get document(): object | undefined {
+    return this.#inquiry.document;
   }
 
   /** Everything, `limits` too, for `JSON.stringify`. */

@@ -1,8 +1,15 @@
 import type { Row } from '../partition/row.ts';
 import type { Millis } from '../time.ts';
 import type { Reason } from './decision.ts';
-import type { Mode, Question } from './question.ts';
+import type { Agreement, Mode, Question } from './question.ts';
 import { Verdict } from './verdict.ts';
+
+/** What the inquiries of a policy have in common. */
+export interface Origin {
+  readonly document: object;
+  /** All that it counts. */
+  readonly units: ReadonlySet<string>;
+}
 
 /**
  * The questions to all limits that apply to a request, asked together. Made once for a limiter or a group of a policy,
@@ -12,8 +19,18 @@ export class Inquiry {
   /** The limiter or engine that decides; only it takes the decision back for a refund. */
   readonly owner: object;
   readonly group: string;
+  /** The limits that decide. */
   readonly questions: readonly Question[];
   readonly rows: readonly Row[];
+  /** Limits that are asked and reported, and never deny. */
+  readonly shadows: readonly Question[];
+  readonly #shadowRows: readonly Row[];
+  /** All of them, in the order they are reported. */
+  readonly all: readonly Question[];
+  /** What may be counted. */
+  readonly units: ReadonlySet<string>;
+  /** The policy by which it decides. */
+  readonly document: object | undefined;
   /** The question, if there is just one. */
   readonly only: Question | undefined;
   /** What was decided last, at which instant and how. */
@@ -23,12 +40,18 @@ export class Inquiry {
   /** The limit that the decision is about: denied, the one that blocks; allowed, the one nearest to empty. */
   decisive: Question | undefined = undefined;
 
-  constructor(owner: object, group: string, questions: readonly Question[]) {
+  /** @param origin - the policy it is of; without one, these limits are all there is */
+  constructor(owner: object, group: string, all: readonly Question[], origin?: Origin) {
     this.owner = owner;
     this.group = group;
-    this.questions = questions;
-    this.only = questions.length === 1 ? questions[0] : undefined;
-    this.rows = [...new Set(questions.map(({ row }) => row))];
+    this.all = all;
+    this.document = origin?.document;
+    this.units = origin?.units ?? new Set(all.map(({ slot }) => slot.unit));
+    this.questions = all.filter(({ slot }) => slot.mode !== 'shadow');
+    this.shadows = all.filter(({ slot }) => slot.mode === 'shadow');
+    this.only = all.length === 1 ? this.questions[0] : undefined;
+    this.rows = rowsOf(this.questions);
+    this.#shadowRows = rowsOf(this.shadows);
   }
 
   /**
@@ -40,7 +63,15 @@ export class Inquiry {
     this.now = now;
     this.mode = mode;
     this.isAgreed = this.only === undefined ? this.#askAll(now, mode) : askOne(this.only, now, mode);
+    if (this.shadows.length > 0) this.#askShadows(now, mode);
     return this.isAgreed;
+  }
+
+  /** Each shadow charges its own state, if the request is admitted and it agrees. */
+  #askShadows(now: Millis, mode: Mode): void {
+    for (const row of this.#shadowRows) row.locate();
+    for (const shadow of this.shadows)
+      if (shadow.ask(now, mode) && this.isAgreed && mode === 'charge') shadow.charge(now);
   }
 
   #askAll(now: Millis, mode: Mode): boolean {
@@ -53,9 +84,33 @@ export class Inquiry {
     return isAgreed;
   }
 
+  /**
+   * Counts what would have come of it with each shadow enforced.
+   *
+   * @param isAllowed - what came of it; if all limits agree and it was denied, others waited
+   */
+  compareShadows(isAllowed: boolean): void {
+    for (const shadow of this.shadows) {
+      const { agreement } = shadow.slot;
+      if (agreement !== undefined) agreement[this.comparison(shadow, isAllowed)]++;
+    }
+  }
+
+  /** What would have come of it with this shadow enforced; a candidate, in place of its limit. */
+  comparison({ slot, reason }: Question, isAllowed: boolean): keyof Agreement {
+    const mustWait = this.isAgreed && !isAllowed;
+    const would =
+      !mustWait &&
+      reason === 'ok' &&
+      this.questions.every((other) => other.reason === 'ok' || isReplaced(other, slot.rival));
+    if (would === isAllowed) return 'agreed';
+    return isAllowed ? 'wouldDeny' : 'wouldAllow';
+  }
+
   /** Has every limit say where it stands after that. */
   report(isAllowed: boolean): void {
     const { questions, now, only } = this;
+    for (const shadow of this.shadows) shadow.report(now);
     if (only !== undefined) {
       only.report(now);
       this.decisive = only;
@@ -78,7 +133,7 @@ export class Inquiry {
 
   /** What every limit has said, to be kept. */
   verdicts(): Verdict[] {
-    return this.questions.map((question) => new Verdict(question, question));
+    return this.all.map((question) => new Verdict(question, question));
   }
 
   /** Which limit says no; `undefined` if none does. */
@@ -105,6 +160,15 @@ export class Inquiry {
       latest === Number.POSITIVE_INFINITY || (!isUnknown && latest !== Number.NEGATIVE_INFINITY);
     return isKnown ? latest : undefined;
   }
+}
+
+/** Whether the refusal is one that a candidate would give in its place. A block is on the key, whatever the limit. */
+function isReplaced({ slot, reason }: Question, rival: string | undefined): boolean {
+  return slot.name === rival && reason !== 'blocked';
+}
+
+function rowsOf(questions: readonly Question[]): Row[] {
+  return [...new Set(questions.map(({ row }) => row))];
 }
 
 /** A limiter's only question, without the loops: they take a fifth of its decision. */

@@ -110,7 +110,7 @@ class KeyedLimiter implements Limiter {
     this.#clock = state.clock;
     this.#table = new PartitionTable([plan], state.table);
     this.#row = new Row(this.#table);
-    this.#question = new RateQuestion({ name, kind: plan.algorithm.kind, unit }, this.#row, plan, 0);
+    this.#question = new RateQuestion({ name, kind: plan.algorithm.kind, unit }, this.#row, plan);
     this.#inquiry = new Inquiry(this, name, [this.#question]);
   }
 

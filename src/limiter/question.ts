@@ -11,6 +11,24 @@ export interface Slot {
   /** The algorithm's name, or `concurrency`. */
   readonly kind: string;
   readonly unit: string;
+  /** `shadow`: it is asked and reported, and never denies. Default `enforce`. */
+  readonly mode?: 'enforce' | 'shadow';
+  /** The limit that a shadow is to replace. */
+  readonly rival?: string;
+  /** Of a shadow. */
+  readonly agreement?: Agreement;
+  /** Share of the quota whose use is worth telling. */
+  readonly nearLimit?: number;
+}
+
+/** What would have been decided otherwise, had a shadow limit been enforced; a candidate, in place of its limit. */
+export interface Agreement {
+  /** Requests about which nothing would have changed. */
+  agreed: number;
+  /** Requests that were allowed and would have been denied. */
+  wouldDeny: number;
+  /** Requests that were denied and would have been allowed. */
+  wouldAllow: number;
 }
 
 /** What a limit grants to one request. */
@@ -53,6 +71,8 @@ export abstract class Question implements Said {
   retryAt: Millis | undefined = undefined;
   /** Blocked: what the block on the key says. */
   blockReason: string | undefined = undefined;
+  /** Whether the request does not say what a shadow limit would have to know. */
+  isUnanswerable = false;
   /** What {@link Question.refund} needs to know of the charge. */
   chargedAt: Millis = 0;
   /** What is left, and when all of it is back; written by {@link Question.report}. */
@@ -91,7 +111,7 @@ export abstract class Question implements Said {
     this.reason = 'ok';
     this.retryAt = undefined;
     this.blockReason = undefined;
-    if (key === undefined) {
+    if (key === undefined || this.isUnanswerable) {
       this.reason = 'missing';
       this.retryAt = Number.POSITIVE_INFINITY;
     } else {

@@ -4,18 +4,27 @@ import { FRESH } from '../partition/table.ts';
 import type { Millis } from '../time.ts';
 import { type Mode, Question, type Said, type Slot } from './question.ts';
 
+/** Where a limit's cells are within the rows of its table. It outlives a change of the policy, if the usage does. */
+export interface Home {
+  /** Cells before its own; -1 once there are none any more that go on from what was charged. */
+  offset: number;
+}
+
 /** A rate limit being asked. */
 export class RateQuestion extends Question {
   override terms: Plan;
   /** Cells before this limit's own within a row of the table. */
   readonly offset: number;
+  readonly #home: Home;
   /** What `peek` has repaired: a copy of this limit's cells. */
   #repaired: Float64Array | undefined = undefined;
 
-  constructor(slot: Slot, row: Row, terms: Plan, offset: number) {
+  /** @param offset - that of the home, as soon as the question is asked */
+  constructor(slot: Slot, row: Row, terms: Plan, offset = 0, home: Home = { offset }) {
     super(slot, row);
     this.terms = terms;
     this.offset = offset;
+    this.#home = home;
   }
 
   protected override inquire(_key: string, now: Millis, mode: Mode): void {
@@ -79,18 +88,20 @@ export class RateQuestion extends Question {
   override refund(charged: Said, units: number, now: Millis): void {
     const { key, era, chargedAt } = charged;
     const { table } = this.row;
-    if (key === undefined || units === 0 || !table.remembers(key, era)) return;
+    const { offset } = this.#home;
+    if (key === undefined || units === 0 || offset < 0 || !table.remembers(key, era)) return;
     const terms = charged.terms as Plan;
-    const at = table.locate(key) + this.offset;
+    const at = table.locate(key) + offset;
     terms.algorithm.refund(terms, table.cells, at, now, units, chargedAt);
   }
 
   override chargeMore(charged: Said, units: number, now: Millis): void {
     const { key } = charged;
     const { table } = this.row;
-    if (key === undefined || units === 0) return;
+    const { offset } = this.#home;
+    if (key === undefined || units === 0 || offset < 0) return;
     const terms = charged.terms as Plan;
-    const at = table.claim(key, table.locate(key), now) + this.offset;
+    const at = table.claim(key, table.locate(key), now) + offset;
     terms.algorithm.charge(terms, table.cells, at, now, units);
   }
 }

@@ -60,7 +60,7 @@ class Report implements LimitDecision {
   readonly resetAt: Millis | undefined;
   readonly retryAt: Millis | undefined;
   readonly reason: Reason;
-  readonly mode = 'enforce';
+  readonly mode: 'enforce' | 'shadow';
 
   constructor({ question, terms, key, cost, reason, remaining, resetAt, retryAt }: Verdict) {
     const { slot } = question;
@@ -77,5 +77,6 @@ class Report implements LimitDecision {
     this.resetAt = resetAt;
     this.retryAt = retryAt;
     this.reason = reason;
+    this.mode = slot.mode ?? 'enforce';
   }
 }

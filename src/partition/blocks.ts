@@ -78,6 +78,11 @@ export class BlockTable {
     this.size = this.#blocks.size;
   }
 
+  /** All blocks that are kept, for a snapshot. */
+  entries(): Iterable<[string, Block]> {
+    return this.#blocks.entries();
+  }
+
   /** Lifts the block on `key`; whether one was in force at `now`. */
   remove(key: string, now: Millis): boolean {
     const isInForce = this.find(key, now) !== undefined;

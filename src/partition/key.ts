@@ -41,3 +41,16 @@ export function joinKey(values: readonly string[]): string {
   if (values.length === 1) return values[0] as string;
   return values.map((value) => `${value.length}:${value}`).join('');
 }
+
+/** The `count` values that {@link joinKey} has joined to `key`. */
+export function splitKey(key: string, count: number): string[] {
+  if (count === 1) return [key];
+  const values: string[] = [];
+  for (let rest = key; values.length < count; ) {
+    const colon = rest.indexOf(':');
+    const end = colon + 1 + Number(rest.slice(0, colon));
+    values.push(rest.slice(colon + 1, end));
+    rest = rest.slice(end);
+  }
+  return values;
+}

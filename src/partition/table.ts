@@ -29,6 +29,29 @@ export interface TableStats {
   readonly blocks: number;
 }
 
+/** Where some cells of each row go when the limits of a partition change. */
+export interface Move {
+  /** Where they are within a row, and how many. */
+  readonly from: number;
+  readonly cells: number;
+  /** Where they go within a new row. */
+  readonly into: number;
+  /** Rewrites them, once they are there. */
+  readonly convert?: ((cells: Float64Array, at: number) => void) | undefined;
+}
+
+/** All that a table holds but for blocks, as a snapshot keeps it. */
+export interface SavedTable {
+  /** Keys with a row, the one next to be evicted first. */
+  readonly keys: readonly string[];
+  /** For each of them, how many rows had begun since it was last moved to the front. */
+  readonly ages: Uint32Array;
+  /** Their cells, row by row. */
+  readonly cells: Float64Array;
+  /** Cells of the remnant, row by row; empty while there is none. */
+  readonly remnant: Float64Array;
+}
+
 /** Where the cells begin that are never written: what a key without a row is asked against while there is no remnant. */
 export const FRESH = 0;
 const FIRST_ROWS = 16;
@@ -46,20 +69,24 @@ export class PartitionTable {
   readonly blocks: BlockTable;
   /** All cells. Replaced when the table grows: read it anew after {@link PartitionTable.claim}. */
   cells: Float64Array;
+  /** Told of each row that is given up, and whether it mattered. It must not come back to this table. */
+  onEvicted: ((key: string, isJoined: boolean) => void) | undefined = undefined;
 
-  readonly #plans: readonly Plan[];
-  readonly #stride: number;
+  #plans: readonly Plan[];
+  #stride: number;
   readonly #maxKeys: number;
   readonly #seed: Seed;
   readonly #remnantMask: number;
   /** Cells from here on are the remnant. */
-  readonly #ownEnd: number;
+  #ownEnd: number;
   /** A key is moved to the front of the line when this many rows have begun since it last was. */
   readonly #staleAfter: number;
   /** Made at the first charge: an engine that only asks holds nothing. */
   #rows: LRUCache<string, number> | undefined;
   readonly #free: number[] = [];
-  readonly #scratch: Float64Array;
+  #scratch: Float64Array;
+  /** Rows that {@link PartitionTable.cells} has room for. */
+  #allocated = 1;
   #usedRows = 1;
   #now: Millis = 0;
   #evicted = 0;
@@ -75,7 +102,7 @@ export class PartitionTable {
   /** @param plans - one plan of each limit, in the order of their cells within a row; quota and burst do not matter */
   constructor(plans: readonly Plan[], options: TableOptions) {
     this.#plans = plans;
-    this.#stride = plans.reduce((sum, plan) => sum + plan.algorithm.cells, 0);
+    this.#stride = strideOf(plans);
     this.#maxKeys = options.maxKeys;
     this.#seed = options.seed;
     this.blocks = new BlockTable(options.maxBlocks);
@@ -152,6 +179,71 @@ export class PartitionTable {
     };
   }
 
+  /**
+   * Gives each row the cells of other limits, some of them taken over.
+   *
+   * @param plans - as for the constructor
+   * @returns makes it so; nothing has changed until then, and nothing can fail any more
+   */
+  arrange(plans: readonly Plan[], moves: readonly Move[]): () => void {
+    const stride = strideOf(plans);
+    const cells = new Float64Array(this.#allocated * stride);
+    for (let row = 1; row < this.#allocated; row++) {
+      for (const move of moves) {
+        const [from, into] = [row * this.#stride + move.from, row * stride + move.into];
+        for (let i = 0; i < move.cells; i++) cells[into + i] = this.cells[from + i] as number;
+        move.convert?.(cells, into);
+      }
+    }
+    return () => {
+      this.#plans = plans;
+      this.#stride = stride;
+      this.#ownEnd = (this.#maxKeys + 1) * stride;
+      this.#scratch = new Float64Array(stride);
+      this.cells = cells;
+    };
+  }
+
+  /** All rows and the remnant, for {@link PartitionTable.load}. */
+  save(): SavedTable {
+    const entries = this.#stride === 0 ? [] : [...(this.#rows?.entries() ?? [])].reverse();
+    const cells = new Float64Array(entries.length * this.#stride);
+    const ages = new Uint32Array(entries.length);
+    for (const [i, [, row]] of entries.entries()) {
+      const at = row * this.#stride;
+      cells.set(this.cells.subarray(at, at + this.#stride), i * this.#stride);
+      ages[i] = this.#begun - (this.#seenAfter[row] as number);
+    }
+    const remnant = this.#hasRemnant() ? this.cells.slice(this.#ownEnd) : new Float64Array(0);
+    return { keys: entries.map(([key]) => key), ages, cells, remnant };
+  }
+
+  /**
+   * Takes in what a table of the same limits has saved, into an empty one. What there is no room for is joined into the
+   * remnant.
+   *
+   * @returns how many of the keys had nothing left by `now`
+   */
+  load({ keys, ages, cells, remnant }: SavedTable, now: Millis): number {
+    const rows = remnant.length / this.#stride;
+    if (rows > 0) this.#openRemnant();
+    for (let row = 0; row < rows; row++) {
+      // A remnant of another size: each row stands for all keys whose hash may fall on it.
+      for (let into = row & this.#remnantMask; into <= this.#remnantMask; into += rows)
+        this.#joinInto(this.#ownEnd + into * this.#stride, remnant, row * this.#stride, now);
+    }
+    let ended = 0;
+    for (const [i, key] of keys.entries()) {
+      const at = i * this.#stride;
+      this.#scratch.set(cells.subarray(at, at + this.#stride));
+      if (this.#isForgettable(this.#scratch, 0, now)) ended++;
+      const row = this.#begin(key, now) / this.#stride;
+      this.#seenAfter[row] = -(ages[i] as number);
+    }
+    this.#begun = 0;
+    return ended;
+  }
+
   /** Gives `key` a row that holds what is in the scratch row. */
   #begin(key: string, now: Millis): number {
     this.#now = now;
@@ -159,7 +251,7 @@ export class PartitionTable {
     if (this.#rows.size >= this.#maxKeys) this.#rows.pop();
     const row = this.#free.pop() ?? this.#usedRows++;
     const at = row * this.#stride;
-    if (at >= this.cells.length) {
+    if (row >= this.#allocated) {
       this.#resize(Math.min(this.#maxKeys + 1, Math.max(FIRST_ROWS, 2 * row)));
     }
     this.cells.set(this.#scratch, at);
@@ -183,6 +275,7 @@ export class PartitionTable {
     const cells = new Float64Array(rows * this.#stride);
     cells.set(this.cells);
     this.cells = cells;
+    this.#allocated = rows;
     const seenAfter = new Uint32Array(Math.min(rows, this.#maxKeys + 1));
     seenAfter.set(this.#seenAfter);
     this.#seenAfter = seenAfter;
@@ -213,17 +306,29 @@ export class PartitionTable {
   #keep(row: number, key: string): void {
     this.#evicted++;
     const at = row * this.#stride;
-    if (this.#isForgettable(this.cells, at, this.#now)) return;
+    const isJoined = !this.#isForgettable(this.cells, at, this.#now);
+    if (isJoined) {
+      this.#openRemnant();
+      this.#joinInto(this.#inheritedFrom(key), this.cells, at, this.#now);
+    }
+    this.onEvicted?.(key, isJoined);
+  }
+
+  #openRemnant(): void {
     if (!this.#hasRemnant()) this.#resize(this.#maxKeys + 1 + this.#remnantMask + 1);
     this.#joined++;
+  }
+
+  /** Joins usage into a row of the remnant, limit by limit, but for what can be forgotten by `now`. */
+  #joinInto(row: number, source: Float64Array, at: number, now: Millis): void {
     let from = at;
-    let into = this.#inheritedFrom(key);
+    let into = row;
     for (const plan of this.#plans) {
       const { algorithm } = plan;
       const end = into + algorithm.cells;
-      if (algorithm.forgettableAt(plan, this.cells, into) <= this.#now) this.cells.fill(0, into, end);
-      if (!(algorithm.forgettableAt(plan, this.cells, from) <= this.#now)) {
-        algorithm.join(plan, this.cells, into, this.cells, from);
+      if (algorithm.forgettableAt(plan, this.cells, into) <= now) this.cells.fill(0, into, end);
+      if (!(algorithm.forgettableAt(plan, source, from) <= now)) {
+        algorithm.join(plan, this.cells, into, source, from);
       }
       from += algorithm.cells;
       into = end;
@@ -238,4 +343,9 @@ export class PartitionTable {
     }
     return true;
   }
+}
+
+/** Cells of a row that holds one of each. */
+function strideOf(plans: readonly Plan[]): number {
+  return plans.reduce((sum, plan) => sum + plan.algorithm.cells, 0);
 }

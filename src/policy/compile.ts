@@ -5,36 +5,27 @@
  */
 
 import { Entrance } from '../concurrency/line.ts';
-import { PermitQuestion } from '../concurrency/permit-question.ts';
-import { PermitTable } from '../concurrency/permits.ts';
+import type { PermitTable } from '../concurrency/permits.ts';
 import { queuePlan } from '../concurrency/semaphore.ts';
-import { Inquiry } from '../limiter/inquiry.ts';
-import type { Question, Slot, Terms } from '../limiter/question.ts';
-import { RateQuestion } from '../limiter/rate-question.ts';
+import { Inquiry, type Origin } from '../limiter/inquiry.ts';
+import type { Question, Terms } from '../limiter/question.ts';
 import { Row } from '../partition/row.ts';
-import { PartitionTable, type TableOptions } from '../partition/table.ts';
-import { parseDuration } from '../time.ts';
-import type { ConcurrencyDocument, GroupDocument, LimitDocument, PolicyDocument } from './document.ts';
-import { Grants, planMaker } from './grants.ts';
+import type { TableOptions } from '../partition/table.ts';
+import { quotaName, withCandidates } from './candidates.ts';
+import { type Before, type CompiledLimit, type CompiledLimits, compileLimits } from './compile-limits.ts';
+import type { GroupDocument, PolicyDocument } from './document.ts';
+import type { Grants } from './grants.ts';
 import { createMatcher, type Matcher } from './match.ts';
-import { type Missing, Partition, partitionId } from './partition.ts';
+import type { Missing, Partition } from './partition.ts';
 import { parsePattern } from './pattern.ts';
-import { type Algorithms, isConcurrency, type RateDocument } from './plans.ts';
-
-/** One limit of a policy. */
-interface CompiledLimit {
-  readonly slot: Slot;
-  readonly missing: Missing;
-  readonly partition: Partition;
-  readonly grants: Grants<Terms>;
-  /** A question of its own for a group. */
-  question(row: Row, leave: number): Question;
-}
+import type { Algorithms } from './plans.ts';
 
 /** A question of a group, and what says how much its limit grants to whom. */
 interface Member {
   readonly question: Question;
   readonly grants: Grants<Terms>;
+  /** The limit by which a descriptor gives the quota of a single request. */
+  readonly quotaName: string;
 }
 
 /** A row that a group asks against, and how its key is found. */
@@ -49,6 +40,8 @@ export interface CompiledGroup {
   readonly name: string;
   readonly members: readonly Member[];
   readonly places: readonly Place[];
+  /** The same of its shadow limits. */
+  readonly shadows: { readonly members: readonly Member[]; readonly places: readonly Place[] };
   readonly entrance: Entrance;
   /** The first concurrency limit of the group, if it has one. */
   readonly permits: string | undefined;
@@ -58,15 +51,12 @@ export interface CompiledGroup {
 const UNMATCHED = 'unmatched';
 
 /** A whole policy. */
-export interface CompiledPolicy {
+export interface CompiledPolicy extends CompiledLimits {
   readonly document: PolicyDocument;
   readonly groups: ReadonlyMap<string, CompiledGroup>;
   /** For requests that no pattern matches, where the policy names no group for them. */
   readonly unmatched: Entrance;
   readonly matcher: Matcher;
-  readonly limits: ReadonlyMap<string, CompiledLimit>;
-  /** By {@link partitionId}. */
-  readonly partitions: ReadonlyMap<string, Partition>;
   readonly permits: ReadonlyMap<string, PermitTable>;
   readonly tiers: ReadonlySet<string>;
   readonly units: ReadonlySet<string>;
@@ -77,115 +67,75 @@ export interface CompiledPolicy {
  *
  * @param options - ceilings of each partition's table
  * @param owner - the engine that will decide by it
+ * @param before - whose usage is taken over, by {@link CompiledLimits.takeOver}
  */
 export function compilePolicy(
   document: PolicyDocument,
   algorithms: Algorithms,
   options: TableOptions,
   owner: object,
+  before?: Before,
 ): CompiledPolicy {
-  const partitions = new Map<string, Partition>();
-  const permits = new Map<string, PermitTable>();
-  const limits = new Map<string, CompiledLimit>();
-  for (const [id, members] of byPartition(document)) {
-    const rates = members.filter(isRateEntry).map(([name, limit]) => {
-      const make = planMaker(limit, algorithms);
-      const grants = new Grants(name, document, make);
-      return { name, limit, shape: grants.sample ?? make({ quota: 0 }), grants };
-    });
-    const table = new PartitionTable(
-      rates.map(({ shape }) => shape),
-      options,
-    );
-    const partition = new Partition([members[0]?.[1].per ?? []].flat().sort(), table);
-    partitions.set(id, partition);
-    let offset = 0;
-    for (const { name, limit, shape, grants } of rates) {
-      const slot: Slot = { name, kind: limit.algorithm, unit: limit.unit ?? 'requests' };
-      const first = offset;
-      offset += shape.algorithm.cells;
-      const question = (row: Row): Question => new RateQuestion(slot, row, shape, first);
-      limits.set(name, { slot, missing: limit.missing ?? 'error', partition, grants, question });
-    }
-    for (const [name, limit] of members.filter(isPermitEntry)) {
-      const held = new PermitTable(options.maxKeys);
-      permits.set(name, held);
-      limits.set(name, compilePermits(name, limit, { document, partition, held }));
-    }
-  }
-  const groups = Object.entries(document.groups).map(([name, group]) =>
-    compileGroup(name, group, limits, owner),
+  const whole = withCandidates(document);
+  const compiled = compileLimits(whole, algorithms, options, before);
+  const limits = [...compiled.limits.values()];
+  const units = new Set(['requests', ...limits.map(({ slot }) => slot.unit)]);
+  const origin = { document, units };
+  const groups = Object.entries(whole.groups).map(([name, group]) =>
+    compileGroup(name, group, { limits: compiled.limits, origin, owner }),
   );
   const isDenied = document.unmatched === 'deny';
-  const units = [...limits.values()].map(({ slot }) => slot.unit);
   return {
+    ...compiled,
     document,
     groups: new Map(groups.map((group) => [group.name, group])),
-    unmatched: new Entrance(new Inquiry(owner, UNMATCHED, []), undefined, isDenied ? 'unmatched' : undefined),
+    unmatched: new Entrance(
+      new Inquiry(owner, UNMATCHED, [], origin),
+      undefined,
+      isDenied ? 'unmatched' : undefined,
+    ),
     matcher: compileMatcher(document),
-    limits,
-    partitions,
-    permits,
+    permits: new Map(limits.flatMap(({ slot, held }) => (held === undefined ? [] : [[slot.name, held]]))),
     tiers: new Set(Object.keys(document.tiers ?? {})),
-    units: new Set(['requests', ...units]),
+    units,
   };
 }
 
-function compilePermits(
-  name: string,
-  limit: ConcurrencyDocument,
-  { document, partition, held }: { document: PolicyDocument; partition: Partition; held: PermitTable },
-): CompiledLimit {
-  const slot: Slot = { name, kind: 'concurrency', unit: 'permits' };
-  const lease = limit.lease === undefined ? Number.POSITIVE_INFINITY : parseDuration(limit.lease, 'lease');
-  const grants = new Grants(name, document, ({ quota }): Terms => ({ quota }));
-  const question = (row: Row, leave: number): Question =>
-    new PermitQuestion(slot, row, held, { lease, leave });
-  return { slot, missing: limit.missing ?? 'error', partition, grants, question };
+interface Whole {
+  readonly limits: ReadonlyMap<string, CompiledLimit>;
+  readonly origin: Origin;
+  readonly owner: object;
 }
 
-function isRateEntry(entry: [string, LimitDocument]): entry is [string, RateDocument] {
-  return !isConcurrency(entry[1]);
-}
-
-function isPermitEntry(entry: [string, LimitDocument]): entry is [string, ConcurrencyDocument] {
-  return isConcurrency(entry[1]);
-}
-
-function byPartition(document: PolicyDocument): Map<string, [string, LimitDocument][]> {
-  const members = new Map<string, [string, LimitDocument][]>();
-  for (const entry of Object.entries(document.limits)) {
-    const id = partitionId([entry[1].per ?? []].flat());
-    members.set(id, [...(members.get(id) ?? []), entry]);
-  }
-  return members;
-}
-
-function compileGroup(
-  name: string,
-  group: GroupDocument,
-  limits: ReadonlyMap<string, CompiledLimit>,
-  owner: object,
-): CompiledGroup {
-  const places: Place[] = [];
-  const placeOf = ({ partition, missing }: CompiledLimit): Place => {
-    const found = places.find((place) => place.partition === partition && place.missing === missing);
-    if (found !== undefined) return found;
-    const place = { row: new Row(partition.table), partition, missing };
-    places.push(place);
-    return place;
+function compileGroup(name: string, group: GroupDocument, { limits, origin, owner }: Whole): CompiledGroup {
+  const parts = {
+    enforce: { members: [] as Member[], places: [] as Place[] },
+    shadow: { members: [] as Member[], places: [] as Place[] },
   };
-  const members = group.limits.flatMap((limit) => {
+  const questions: Question[] = [];
+  for (const limit of group.limits) {
     const compiled = limits.get(limit);
-    if (compiled === undefined) return [];
-    const question = compiled.question(placeOf(compiled).row, group.leave?.[limit] ?? 0);
-    return [{ question, grants: compiled.grants }];
-  });
-  const questions = members.map(({ question }) => question);
+    if (compiled === undefined) continue;
+    const { members, places } = parts[compiled.slot.mode ?? 'enforce'];
+    const { row } = placeOf(compiled, places);
+    const question = compiled.question(row, group.leave?.[limit] ?? 0);
+    questions.push(question);
+    members.push({ question, grants: compiled.grants, quotaName: quotaName(limit) });
+  }
   const queue = group.queue === undefined ? undefined : queuePlan(group.queue, 'queue');
-  const entrance = new Entrance(new Inquiry(owner, name, questions), queue);
-  const permits = questions.find(({ slot }) => slot.kind === 'concurrency')?.slot.name;
-  return { name, members, places, entrance, permits };
+  const { members, places } = parts.enforce;
+  const entrance = new Entrance(new Inquiry(owner, name, questions, origin), queue);
+  const permits = members.find(({ question }) => question.slot.kind === 'concurrency')?.question.slot.name;
+  return { name, members, places, shadows: parts.shadow, entrance, permits };
+}
+
+/** The group's row of a limit's partition, which is made if need be. */
+function placeOf({ partition, missing }: CompiledLimit, places: Place[]): Place {
+  const found = places.find((place) => place.partition === partition && place.missing === missing);
+  if (found !== undefined) return found;
+  const place = { row: new Row(partition.table), partition, missing };
+  places.push(place);
+  return place;
 }
 
 function compileMatcher(document: PolicyDocument): Matcher {

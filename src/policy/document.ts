@@ -25,6 +25,35 @@ interface LimitBase {
   readonly per?: Per;
   /** A request without the partition field: `error` (default) throws, `shared` puts all of them on one budget, `deny` denies. */
   readonly missing?: 'error' | 'shared' | 'deny';
+  /** `enforce` (default), or `shadow`: it is asked on a state of its own and reported, and never denies. */
+  readonly mode?: 'enforce' | 'shadow';
+  /** Other numbers, tried in the shadow of this limit. */
+  readonly candidate?: CandidateDocument;
+  /** Share of the quota (token bucket: of the burst) whose use is an event; above 0, at most 1; default 0.8. */
+  readonly nearLimit?: number;
+}
+
+/**
+ * What a limit would become: whatever stands here replaces the limit's own. It is asked on a state of its own, reported as
+ * `name.candidate`, and never denies.
+ */
+export interface CandidateDocument {
+  /** Another algorithm; `anchor`, `burst` and `options` of the limit are then left behind. */
+  readonly algorithm?: string;
+  /** Units granted per window, or `"custom"`. */
+  readonly quota?: QuotaDocument;
+  /** The period the quota covers. */
+  readonly window?: Duration;
+  /** Units that can be spent at once. */
+  readonly burst?: number;
+  /** Where fixed windows begin. */
+  readonly anchor?: Anchor;
+  /** How long a permit may be held. */
+  readonly lease?: Duration;
+  /** Settings of a custom algorithm. */
+  readonly options?: { readonly [key: string]: Json };
+  /** What tiers would grant; those not named grant what they do. */
+  readonly tiers?: { readonly [tier: string]: GrantDocument };
 }
 
 interface RateBase extends LimitBase {

@@ -1,6 +1,7 @@
 import { checkUnits, type Plan } from '../algorithms/algorithm.ts';
 import { DescriptorError, join, PolicyError, show } from '../errors.ts';
 import { joinKey } from '../partition/key.ts';
+import type { Millis } from '../time.ts';
 import type { LooseDescriptor } from './descriptor.ts';
 import type { PolicyDocument } from './document.ts';
 import type { PathParams } from './match.ts';
@@ -126,10 +127,16 @@ export class Grants<T> {
 /**
  * Makes the plans of one limit. Their horizon is that of the slowest one so far: usage that another tier's plan explains
  * is not wrong, however fast this tier drains.
+ *
+ * @param horizon - that of usage from before
  */
-export function planMaker(limit: RateDocument, algorithms: Algorithms): (grant: Grant) => Plan {
+export function planMaker(
+  limit: RateDocument,
+  algorithms: Algorithms,
+  horizon: Millis = 0,
+): (grant: Grant) => Plan {
   // What they inherit. (A getter of its own would give every plan a shape of its own, which no code is optimised for.)
-  const shared = { horizon: 0 };
+  const shared = { horizon };
   return (grant) => {
     const plan = planFor(limit, grant, algorithms);
     const { horizon, ...own } = plan;

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { BUILT_IN } from '../algorithms/index.ts';
 import { type Fault, join, PolicyError, show } from '../errors.ts';
+import { candidateFaults } from './candidates.ts';
 import { denialFaults } from './denials.ts';
 import type { PolicyDocument } from './document.ts';
 import { Draft } from './draft.ts';
@@ -72,6 +73,7 @@ function* allFaults(draft: Draft, shape: readonly Fault[]): Generator<Fault> {
   yield* quotaFaults(draft);
   yield* referenceFaults(draft);
   yield* denialFaults(draft);
+  if (shape.length === 0) yield* candidateFaults(draft);
 }
 
 /** As many faults as are looked for, none twice. */

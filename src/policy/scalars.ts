@@ -98,3 +98,12 @@ export const duration: v.GenericSchema<number | string> = v.pipe(
 
 /** An HTTP status that tells of a denial. */
 export const status: v.GenericSchema<number> = integer(400, 599, 'an HTTP status from 400 to 599');
+
+const SHARE_FORM = 'a share above 0, at most 1';
+
+/** A share of a quota. */
+export const share: v.GenericSchema<number> = v.pipe(
+  v.number(SHARE_FORM),
+  v.gtValue(0, SHARE_FORM),
+  v.maxValue(1, SHARE_FORM),
+);

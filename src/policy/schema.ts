@@ -17,6 +17,7 @@ import {
   quota,
   reference,
   route,
+  share,
   status,
   units,
   unitsForm,
@@ -38,6 +39,39 @@ const per = v.union(
 /** Any JSON; what is none, too deep or too large is found by the walk over the document. */
 const json = v.unknown();
 
+const burst = v.optional(
+  described(units(1), 'Units that can be saved up and spent at once; default: the quota.'),
+);
+const grant = v.union(
+  [quota, v.strictObject({ quota: units(0), burst })],
+  `${unitsForm(0)}, "custom", or { quota, burst }`,
+);
+const anchor = v.optional(
+  described(
+    v.picklist(['first-use', 'epoch']),
+    'Windows begin with the first charge (default), or at multiples of their length.',
+  ),
+);
+const lease = v.optional(described(duration, 'How long a permit may be held; default: for ever.'));
+const settings = v.record(v.string(), json, 'an object of settings, empty for none');
+const candidate = v.pipe(
+  v.strictObject(
+    {
+      algorithm: v.optional(v.pipe(name, v.description('Another algorithm.'))),
+      quota: v.optional(described(quota, 'Units granted per window.')),
+      window: v.optional(described(duration, 'The period the quota covers.')),
+      burst,
+      anchor,
+      lease,
+      options: v.optional(settings),
+      tiers: v.optional(described(v.record(name, grant, 'grants by tier'), 'What tiers would grant.')),
+    },
+    'a candidate: an object of fields that would replace those of the limit',
+  ),
+  v.minEntries(1, 'a candidate: at least one field that would replace one of the limit'),
+  v.description('Other numbers, asked in the shadow of this limit: reported, never enforced.'),
+);
+
 const limitEntries = {
   quota: v.optional(
     described(quota, 'Units granted per window; "custom": an override or the descriptor brings the quota.'),
@@ -49,39 +83,38 @@ const limitEntries = {
       'A request without the field is an error (default), shares one budget with its like, or is denied.',
     ),
   ),
+  mode: v.optional(
+    described(
+      v.picklist(['enforce', 'shadow']),
+      'Whether it denies (default), or is only asked and reported.',
+    ),
+  ),
+  candidate: v.optional(candidate),
+  nearLimit: v.optional(described(share, 'Share of the quota whose use is an event; default 0.8.')),
 };
 const rateEntries = {
   ...limitEntries,
   window: described(duration, 'The period the quota covers: milliseconds, or text such as "1m".'),
   unit: v.optional(v.pipe(name, v.description('What is counted; default "requests".'))),
 };
-const burst = v.optional(
-  described(units(1), 'Units that can be saved up and spent at once; default: the quota.'),
-);
-
 const fixedWindow = v.strictObject({
   algorithm: v.literal('fixed-window'),
   ...rateEntries,
-  anchor: v.optional(
-    described(
-      v.picklist(['first-use', 'epoch']),
-      'Windows begin with the first charge (default), or at multiples of their length.',
-    ),
-  ),
+  anchor,
 });
 const slidingWindow = v.strictObject({ algorithm: v.literal('sliding-window'), ...rateEntries });
 const tokenBucket = v.strictObject({ algorithm: v.literal('token-bucket'), ...rateEntries, burst });
 const concurrency = v.strictObject({
   algorithm: v.literal('concurrency'),
   ...limitEntries,
-  lease: v.optional(described(duration, 'How long a permit may be held; default: for ever.')),
+  lease,
 });
 const customLimit = (algorithm: v.GenericSchema<string>) =>
   v.strictObject({
     algorithm,
     ...rateEntries,
     burst,
-    options: v.record(v.string(), json, 'an object of settings, empty for none'),
+    options: settings,
   });
 
 const template = v.pipe(
@@ -173,10 +206,6 @@ const group = v.strictObject(
   'a group: an object with a list of limits',
 );
 
-const grant = v.union(
-  [quota, v.strictObject({ quota: units(0), burst })],
-  `${unitsForm(0)}, "custom", or { quota, burst }`,
-);
 const tier = v.record(reference('the name of a limit'), grant, 'grants by limit');
 
 const WHERE_FORM = `1 to ${MOST_FIELDS} descriptor fields and their values; a quota for everybody belongs to the limit`;

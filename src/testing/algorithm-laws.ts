@@ -3,6 +3,7 @@ import type { Algorithm } from '../algorithms/algorithm.ts';
 import { checkFields, PolicyError, show } from '../errors.ts';
 import type { Millis } from '../time.ts';
 import { CHARGING } from './charging.ts';
+import { CONVERTING } from './converting.ts';
 import type { FastCheck } from './drawing.ts';
 import { GRANTING } from './granting.ts';
 import { Key, type RatePlan } from './key.ts';
@@ -18,6 +19,10 @@ export interface AlgorithmLawsOptions<P extends RatePlan> {
   readonly plan: Arbitrary<P>;
   /** Draws plans that a limit may change to from this one: other quotas, the same window. */
   readonly siblings?: (plan: P) => Arbitrary<P>;
+  /** Draws plans that a limit may change to from this one: the same quota and burst, other windows or options of its own. */
+  readonly strangers?: (plan: P) => Arbitrary<P>;
+  /** Units that a change to a stranger may cost, since an instant has no parts of a millisecond; default 0. */
+  readonly loss?: (from: P, to: P) => number;
   /** The algorithm worked out another way, for a fresh key. `scale` is a multiple of every quota it will meet. */
   readonly oracle?: (scale: number) => Oracle;
   /** How many milliseconds a change of quota may move the state: 0 (default) if usage is counted in whole units. */
@@ -44,14 +49,14 @@ export interface AlgorithmLaw {
   readonly check: () => void;
 }
 
-const LAWS: Readonly<Record<string, Law>> = { ...GRANTING, ...STATE, ...CHARGING };
-const NEEDED: readonly Knowledge[] = ['siblings', 'oracle', 'most', 'least'];
-const FIELDS = ['fc', 'plan', 'slack', 'capacity', 'drain', 'refundable', 'numRuns', ...NEEDED];
+const LAWS: Readonly<Record<string, Law>> = { ...GRANTING, ...STATE, ...CHARGING, ...CONVERTING };
+const NEEDED: readonly Knowledge[] = ['siblings', 'strangers', 'oracle', 'most', 'least'];
+const FIELDS = ['fc', 'plan', 'loss', 'slack', 'capacity', 'drain', 'refundable', 'numRuns', ...NEEDED];
 
 /**
  * The laws that an algorithm has to keep, if limits are to mean what they say: it admits at the instant it promised and
  * not before, tells what is left, writes nothing when asked, gives back no more than was charged, joins states without
- * minting quota, locks no key out whatever its cells hold. They are the very tests of the built-in algorithms. Each has
+ * minting quota, locks no key out whatever its cells hold, and, if it has `convert`, wins nothing by a change. They are the very tests of the built-in algorithms. Each has
  * two sides: an algorithm that denies everything breaks it, and so does one that admits everything.
  *
  * @param algorithm - the algorithm; the plans are read by it, whatever they name themselves
@@ -76,7 +81,10 @@ export function algorithmLaws<P extends RatePlan>(
     algorithm as unknown as Algorithm,
     options as unknown as AlgorithmLawsOptions<RatePlan>,
   );
-  const known = NEEDED.filter((knowledge) => options[knowledge] !== undefined);
+  const known = NEEDED.filter(
+    (knowledge) =>
+      options[knowledge] !== undefined && (knowledge !== 'strangers' || algorithm.convert !== undefined),
+  );
   return Object.entries(LAWS)
     .filter(([, { needs }]) => needs.every((each) => known.includes(each)))
     .map(([name, { holds }]) => ({ name, check: (runs: Runs = {}) => holds(subject, { numRuns, ...runs }) }));
@@ -84,7 +92,7 @@ export function algorithmLaws<P extends RatePlan>(
 
 /** What is known of an algorithm; what a law needs and is not known is never asked for. */
 function subjectOf(algorithm: Algorithm, options: AlgorithmLawsOptions<RatePlan>): Subject {
-  const { fc, plan, siblings, oracle, most, least, slack = 0 } = options;
+  const { fc, plan, siblings, strangers, oracle, most, least, slack = 0 } = options;
   if (typeof fc?.assert !== 'function') throw badOption('fc', fc, 'the module fast-check');
   if (typeof plan?.map !== 'function')
     throw badOption('plan', plan, 'an arbitrary of fast-check that draws plans');
@@ -101,6 +109,8 @@ function subjectOf(algorithm: Algorithm, options: AlgorithmLawsOptions<RatePlan>
     fc,
     plans: plan.map(read),
     siblings: (each) => siblings?.(each).map(read) ?? fc.constant(each),
+    strangers: (each) => strangers?.(each).map(read) ?? fc.constant(each),
+    loss: options.loss ?? (() => 0),
     oracle: oracle ?? unknown,
     most: most ?? unknown,
     least: least ?? unknown,

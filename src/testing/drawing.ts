@@ -27,6 +27,11 @@ export interface Cell {
   readonly counts: 'as-is' | 'from-now';
 }
 
+/** What cells hold at `now`. */
+export function instead(cells: readonly Cell[], now: Millis): readonly number[] {
+  return cells.map(({ value, counts }) => (counts === 'from-now' ? now + value : value));
+}
+
 /** Plays a history on each of `keys`, and returns the instant it ends at. */
 export function play(steps: readonly Step[], from: Millis, ...keys: readonly Key[]): Millis {
   return Math.max(from, ...keys.map((key) => playOn(key, steps, from)));

@@ -11,6 +11,10 @@ export interface Subject {
   readonly plans: Arbitrary<RatePlan>;
   /** Plans that may follow on this one over the same cells: other quotas, the same window. */
   readonly siblings: (plan: RatePlan) => Arbitrary<RatePlan>;
+  /** Plans of the same quota and capacity with other windows, or other options of their own. */
+  readonly strangers: (plan: RatePlan) => Arbitrary<RatePlan>;
+  /** Units that such a change may cost, for want of smaller steps than a millisecond. */
+  readonly loss: (from: RatePlan, to: RatePlan) => number;
   /** A fresh key; `scale` is a multiple of every quota it will meet. */
   readonly oracle: (scale: number) => Oracle;
   /** How far, in milliseconds, a change of quota may move the state. */
@@ -28,7 +32,7 @@ export interface Subject {
 }
 
 /** What a law needs to know of a subject beyond its plans. */
-export type Knowledge = 'siblings' | 'oracle' | 'most' | 'least';
+export type Knowledge = 'siblings' | 'strangers' | 'oracle' | 'most' | 'least';
 
 /** Throws if the subject breaks it. */
 export interface Law {
@@ -71,6 +75,10 @@ export function limitOf(subject: Subject, plan: RatePlan): Limit {
 /** `plan` as it is when `other` belongs to the same limit: usage is sound if it is sound for either. */
 export function beside(plan: RatePlan, other: RatePlan): RatePlan {
   return { ...plan, horizon: Math.max(plan.horizon ?? 0, other.horizon ?? 0) };
+}
+
+export function strangers(subject: Subject, plan: RatePlan): Arbitrary<RatePlan> {
+  return subject.strangers(plan).map((other) => printable(subject.fc, other));
 }
 
 export function siblings(subject: Subject, plan: RatePlan): Arbitrary<RatePlan> {

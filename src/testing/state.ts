@@ -1,9 +1,8 @@
 /** What may be written to a state, read from it, dropped, joined and repaired. */
 
-import type { Millis } from '../time.ts';
 import { answers, assertLimits, assertNoMore, assertSame, assertUntouched, takeAll } from './answers.ts';
 import { equal, ok } from './assert.ts';
-import { type Cell, play } from './drawing.ts';
+import { instead, play } from './drawing.ts';
 import { Key } from './key.ts';
 import { forLimits, type Law, law, siblings } from './law.ts';
 
@@ -189,7 +188,3 @@ export const STATE: Readonly<Record<string, Law>> = {
     ),
   ),
 };
-
-function instead(cells: readonly Cell[], now: Millis): readonly number[] {
-  return cells.map(({ value, counts }) => (counts === 'from-now' ? now + value : value));
-}

@@ -12,7 +12,7 @@ export type Subject = Required<Omit<AlgorithmLawsOptions<RatePlan>, 'fc' | 'numR
 };
 
 /** How many laws there are. */
-const LAWS = 18;
+const LAWS = 21;
 
 /** Runs every law on one algorithm, and then on limiters that are none, which have to break each of them. */
 export function describeAlgorithm(name: string, { algorithm, ...subject }: Subject, numRuns: number): void {

@@ -19,9 +19,13 @@ const { LEAKY_BUCKET, leakyBucket } = (await import(/* @vite-ignore */ example))
 };
 
 const quotas = fc.integer({ min: 1, max: 30 });
+const leaks = fc.constantFrom(1, 2, 7, 1000);
 const plan = fc
-  .record({ quota: quotas, every: fc.constantFrom(1, 2, 7, 1000), burst: quotas })
+  .record({ quota: quotas, every: leaks, burst: quotas })
   .map(({ quota, every, burst }) => leakyBucket({ quota, window: quota * every, burst }));
+
+const strangers = ({ quota, burst }: LeakyBucketPlan) =>
+  leaks.map((every) => leakyBucket({ quota, window: quota * every, burst }));
 
 describe('the leaky bucket', () => {
   it.each(algorithmLaws(LEAKY_BUCKET, { fc, plan }))('should, knowing only its plans, $name', ({ check }) =>
@@ -34,6 +38,7 @@ describe('the leaky bucket', () => {
     oracle: gcra,
     siblings: ({ window, quota, every }) =>
       quotas.map((burst) => leakyBucket({ quota, window, burst })).filter((other) => other.every === every),
+    strangers,
     most: ({ burst, every }, span) => burst + Math.floor(span / every),
     least: ({ burst, every }, span) => burst + Math.floor(span / every),
   });
@@ -41,7 +46,9 @@ describe('the leaky bucket', () => {
 
   it('should be tried on the laws that it says enough for', () => {
     expect(algorithmLaws(LEAKY_BUCKET, { fc, plan })).toHaveLength(12);
-    expect(known).toHaveLength(18);
+    expect(known).toHaveLength(21);
+    const { convert: _convert, ...bucket } = LEAKY_BUCKET;
+    expect(algorithmLaws(bucket, { fc, plan, strangers })).toHaveLength(12);
   });
 
   it('should be compared in the lab by a program', async () => {
@@ -132,8 +139,34 @@ describe('algorithmLaws', () => {
       'lock no key out for more than two drains, whatever its cells hold',
     ],
     ['forgets too soon', { forgettableAt: () => 0 }, 'be as a fresh key once it is forgettable'],
+    [
+      'converts nothing',
+      { convert: () => undefined },
+      'leave as many units as before when the window changes',
+    ],
+    [
+      'converts to less than there was',
+      {
+        convert: ({ every }, cells, at, now, from) => {
+          cells[at] = now + Math.floor((((cells[at] as number) - now) * every) / from.every);
+        },
+      },
+      'grant no more after windows have changed to and fro in one instant',
+    ],
+    [
+      'converts to a bucket that never leaks',
+      {
+        convert: (_plan, cells, at, now) => {
+          cells[at] = now + 1e9;
+        },
+        repair: () => undefined,
+      },
+      'convert whatever cells hold, and lock nobody out by it',
+    ],
   ])('should find out one that %s', (_title, flaw, name) => {
-    const law = algorithmLaws({ ...LEAKY_BUCKET, ...flaw }, { fc, plan }).find((each) => each.name === name);
+    const law = algorithmLaws({ ...LEAKY_BUCKET, ...flaw }, { fc, plan, strangers }).find(
+      (each) => each.name === name,
+    );
     expect(law?.check).toThrow();
   });
 

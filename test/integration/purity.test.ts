@@ -150,11 +150,13 @@ describe('importing', () => {
 
   it.each([
     ['index.js', 'import'],
+    ['client.js', 'import'],
     ['fetch.js', 'import'],
     ['node.js', 'import'],
     ['lab.js', 'import'],
     ['testing.js', 'import'],
     ['index.cjs', 'require'],
+    ['client.cjs', 'require'],
     ['fetch.cjs', 'require'],
     ['node.cjs', 'require'],
     ['lab.cjs', 'require'],
@@ -181,6 +183,20 @@ describe('importing', () => {
     `)) as [unknown, unknown, string[]];
     expect(after).toEqual(before);
     expect(names.length).toBeGreaterThan(0);
+  });
+
+  it('should keep a process alive while a request of the client waits, and no longer', async () => {
+    // A process that ended before the answer would tell nothing; one that did not end would be killed.
+    const seen = await inNode(`
+      ${WATCH}
+      const { createLimitedFetch } = await import(${JSON.stringify(dist('client.js'))});
+      let calls = 0;
+      const limitedFetch = createLimitedFetch(async () =>
+        calls++ === 0 ? new Response('', { status: 429, headers: { 'retry-after-ms': '20' } }) : new Response('ok'));
+      const response = await limitedFetch('https://api.example/');
+      tell([await response.text(), calls, active()]);
+    `);
+    expect(seen).toEqual(['ok', 2, []]);
   });
 
   it('should keep no process alive, nor should an engine in use', async () => {

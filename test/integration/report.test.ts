@@ -60,6 +60,39 @@ describe('--report', () => {
     expect(page).toContain('1970-01-01T00:16:40.000Z to 1970-01-01T00:19:59.000Z');
   });
 
+  it('should show both policies of a change side by side', async () => {
+    const lines = Array.from(
+      { length: 50 },
+      (_, i) => `{"time":${1000 + i},"address":"10.0.0.1","bytes":7}\n`,
+    );
+    const log = await folder.write('changed.jsonl', lines.join(''));
+    const file = folder.path('changed.html');
+    const all = { algorithm: 'fixed-window', quota: 10, window: '1h', per: 'ip' } as const;
+    const policyOf = (limits: object) => ({
+      version: 1,
+      limits,
+      groups: { all: { limits: Object.keys(limits) } },
+      unmatched: 'deny',
+    });
+    const before = await folder.write('before.json', policyOf({ all }));
+    const after = await folder.write(
+      'after.json',
+      policyOf({ all: { ...all, quota: 4 }, bytes: { ...all, quota: 900, unit: 'bytes' } }),
+    );
+    const args = ['diff', before, after, log, '--partition', 'ip=address', '--cost', 'bytes=bytes'];
+    const ran = await run(...args, '--report', file, '--json');
+    expect([ran.code, ran.stderr]).toEqual([0, `${file}: written\n`]);
+    const { denied } = JSON.parse(ran.stdout).log;
+    expect(denied).toMatchObject({ before: 40, after: 46 });
+    const page = await readFile(file, 'utf8');
+    const answers = (name: string, admitted: number): string =>
+      `${name}</th><td data-label="admitted">${admitted}</td><td data-label="denied">${50 - admitted}</td>`;
+    expect(page).toContain(answers('old', 10));
+    expect(page).toContain(answers('new', 4));
+    expect(page).toContain('<h2>new</h2>');
+    expect(page).toContain(`headgate diff ${before} ${after} ${log} --partition ip=address`);
+  });
+
   it('should fail in one line where nothing can be written', async () => {
     const { code, stderr } = await run(...COMPARE, '--report', folder.path('no/where.html'));
     expect(code).toBe(1);

@@ -49,6 +49,11 @@ const fixed = (anchor: Anchor): Omit<Subject, 'most'> => ({
   algorithm: fixedWindow({ ...ANY, anchor }).algorithm,
   plan: fc.record({ quota: quotas, window: windows }).map((rate) => fixedWindow({ ...rate, anchor })),
   siblings: ({ window }) => quotas.map((quota) => fixedWindow({ quota, window, anchor })),
+  strangers: ({ quota }) =>
+    fc
+      .record({ window: windows, anchor: fc.constantFrom<Anchor>('first-use', 'epoch') })
+      .map((other) => fixedWindow({ quota, ...other })),
+  loss: () => 0,
   oracle: () => windowLog(anchor),
   slack: 0,
   capacity: ({ quota }) => quota,
@@ -73,6 +78,8 @@ const SLIDING: Subject = {
   algorithm: slidingWindow(ANY).algorithm,
   plan: fc.record({ quota: quotas, window: windows }).map(slidingWindow),
   siblings: ({ window }) => quotas.map((quota) => slidingWindow({ quota, window })),
+  strangers: ({ quota }) => windows.map((window) => slidingWindow({ quota, window })),
+  loss: () => 0,
   oracle: windowCounters,
   slack: 0,
   capacity: ({ quota }) => quota,
@@ -94,6 +101,9 @@ const TOKEN_BUCKET: Subject = {
   ),
   siblings: ({ window }) =>
     fc.record({ quota: quotas, window: fc.constant(window), burst: bursts }).map(tokenBucket),
+  strangers: ({ quota, burst = quota }) => windows.map((window) => tokenBucket({ quota, window, burst })),
+  // A started millisecond counts, before and after.
+  loss: (from, to) => Math.ceil(from.quota / from.window) + Math.ceil(to.quota / to.window) + 1,
   oracle: gcra,
   slack: 1,
   capacity: burstOf,

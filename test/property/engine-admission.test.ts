@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { Admission, Decision } from 'headgate';
 import { describe, expect, it } from 'vitest';
 import { type Attempt, EngineModel } from '../fixtures/engine-model.ts';
-import { asks, policies } from '../fixtures/engine-policies.ts';
+import { asks, following, policies } from '../fixtures/engine-policies.ts';
 import { EngineSubject } from '../fixtures/engine-subject.ts';
 import { settled } from '../fixtures/virtual-time.ts';
 
@@ -173,6 +173,16 @@ const forget = fc.tuple(fc.boolean(), asks).map(
     }),
 );
 
+const reload = policies.map(
+  (next) =>
+    new Step(['reload', next], (model, { engine }) => {
+      const policy = following(model.policy, next);
+      model.reload(policy);
+      const { usage } = engine.reload(policy);
+      expect(usage.filter(({ usage }) => usage !== 'kept')).toEqual([]);
+    }),
+);
+
 const step = fc.oneof(
   { weight: 14, arbitrary: acquire },
   { weight: 4, arbitrary: fc.oneof(tryAcquire, check) },
@@ -180,7 +190,8 @@ const step = fc.oneof(
   { weight: 5, arbitrary: fc.oneof(cancel, renew, listen, refund, settle, settle) },
   { weight: 3, arbitrary: abort },
   { weight: 6, arbitrary: fc.oneof(advance, advanceToWake) },
-  { weight: 1, arbitrary: forget },
+  { weight: 1, arbitrary: fc.oneof(forget, reload) },
+  { weight: 1, arbitrary: reload },
 );
 
 /** Everybody who holds something gives it back, again and again, until nobody waits any more. */

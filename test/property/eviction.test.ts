@@ -559,7 +559,7 @@ describe('garbage in the cells of a table', () => {
         const table = new PartitionTable([plan], { maxKeys, maxBlocks: 1, seed: [1, 2] });
         const row = new Row(table);
         const slot = { name: 'default', kind: plan.algorithm.kind, unit: 'requests' };
-        const question = new RateQuestion(slot, row, plan, 0);
+        const question = new RateQuestion(slot, row, plan);
         const inquiry = new Inquiry({}, 'default', [question]);
         const capacity = capacityOf(plan);
         const ask = (key: string, at: number, cost: number): boolean => {

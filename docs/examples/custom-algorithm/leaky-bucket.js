@@ -56,6 +56,12 @@ export const LEAKY_BUCKET = {
   repair({ burst, every, horizon = 2 * burst * every }, cells, at, now) {
     if (!(emptyAt(cells, at) - now <= horizon)) cells[at] = now + burst * every;
   },
+
+  convert({ every }, cells, at, now, from) {
+    const level = emptyAt(cells, at) - now;
+    // As much is in the bucket as before; only the leak is another.
+    cells[at] = level > 0 ? now + Math.ceil((level * every) / from.every) : 0;
+  },
 };
 
 /**

@@ -75,12 +75,15 @@ export class Pairs {
     const limit = this.#document.limits[weak];
     // Who lacks a field is denied by this limit alone.
     if (first === undefined || limit === undefined || limit.missing === 'deny') return new Set();
+    // A shadow limit denies nobody, and is there to be compared with.
+    if (limit.mode === 'shadow') return new Set();
     const fields = fieldsOf(this.#document, weak);
     const others = [...(this.#limitsOf.get(first) ?? [])].filter((name) => {
       const other = this.#document.limits[name];
       return (
         name !== weak &&
         other !== undefined &&
+        other.mode !== 'shadow' &&
         unitOf(other) === unitOf(limit) &&
         fieldsOf(this.#document, name).every((field) => fields.includes(field)) &&
         rest.every((group) => this.#limitsOf.get(group)?.has(name))

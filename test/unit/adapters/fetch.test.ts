@@ -218,14 +218,15 @@ describe('countWhen', () => {
     expect([countWhen.mock.calls.length, left()]).toEqual([0, 0]);
   });
 
-  it('should be heard by the caller when it throws, and the charge stays', async () => {
+  it('should be reported when it throws; the response and the charge stay', async () => {
+    const error = new Error('no opinion');
+    const onError = vi.fn();
     const countWhen = () => {
-      throw new Error('no opinion');
+      throw error;
     };
-    await expect(headgate(engine, { identify, countWhen }, hello)(get('/v1/calls'))).rejects.toThrow(
-      'no opinion',
-    );
-    expect(left()).toBe(1);
+    const request = get('/v1/calls');
+    const response = await headgate(engine, { identify, countWhen, onError }, hello)(request);
+    expect([response.status, onError.mock.calls, left()]).toEqual([200, [[error, request]], 1]);
   });
 });
 

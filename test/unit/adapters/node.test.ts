@@ -257,14 +257,14 @@ describe('countWhen', () => {
   });
 });
 
-describe('a listener that throws', () => {
+describe('a listener that rejects', () => {
   it('should be Node’s business, as if it stood alone, and the charge stays', async () => {
     // With this switch, Node answers a rejected listener by itself; without it, the process ends.
     EventEmitter.captureRejections = true;
     try {
       const onError = vi.fn();
       const call = await serve(
-        headgate(engine, { identify, onError }, () => {
+        headgate(engine, { identify, onError }, async () => {
           throw new Error('out of order');
         }),
       );

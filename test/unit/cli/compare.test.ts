@@ -164,7 +164,7 @@ describe('misuse', () => {
       '--quota takes a number',
     ],
     ['no keys', [...LIMIT, '--workload', 'zipf', '--keys', '0'], '--keys: 0 is no keys'],
-    ['no room', [...LIMIT, '--workload', 'zipf', '--max-keys', '0'], '--max-keys: 0 is no maxKeys'],
+    ['no room', [...LIMIT, '--workload', 'zipf', '--max-keys', '0'], '--max-keys takes a whole number'],
     ['other retries', [...LIMIT, '--workload', 'zipf', '--retries', 'maybe'], 'honour, ignore or none'],
     ['an argument', [...LIMIT, 'zipf'], 'unexpected argument "zipf"'],
   ])('should refuse %s', async (_title, argv, message) => {

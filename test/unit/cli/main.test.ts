@@ -20,15 +20,19 @@ beforeAll(async () => {
 afterAll(() => folder.remove());
 
 describe('main', () => {
-  it.each([[['--help']], [['-h']], [['check', '--help']], [['simulate', '-h']]])(
-    'should print help for %j, within 80 columns',
-    async (argv) => {
-      const { code, stdout, stderr } = await run(...argv);
-      expect([code, stderr]).toEqual([0, '']);
-      expect(stdout).toContain('Usage: headgate');
-      expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
-    },
-  );
+  it.each([
+    [['--help']],
+    [['-h']],
+    [['check', '--help']],
+    [['diff', '-h']],
+    [['explain', '--help']],
+    [['simulate', '-h']],
+  ])('should print help for %j, within 80 columns', async (argv) => {
+    const { code, stdout, stderr } = await run(...argv);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('Usage: headgate');
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
 
   it('should print its version', async () => {
     expect(await run('--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
@@ -37,7 +41,7 @@ describe('main', () => {
   it.each<[string[], string]>([
     [[], 'no command given'],
     [['simulat'], 'unknown command "simulat"; did you mean "simulate"?'],
-    [['constructor'], 'unknown command "constructor"; known: bench, check, compare, simulate'],
+    [['constructor'], 'unknown command "constructor"; known: bench, check, compare, diff, explain, simulate'],
     [['--halp'], 'unknown option "--halp"'],
     [['check'], 'POLICY is missing'],
     [['check', 'a', 'b'], 'unexpected argument "b"'],
@@ -190,6 +194,21 @@ describe('simulate', () => {
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ requests: 0, span: { from: null, to: null } });
     expect(stderr).toContain('no request could be read');
+  });
+
+  it('should say what limits in the shadow would have changed, and deny nothing for them', async () => {
+    const tried = structuredClone<Record<string, unknown>>(POLICY);
+    tried.limits = { reads: { ...POLICY.limits.reads, candidate: { quota: 1 } } };
+    const file = await folder.write('tried.json', tried);
+    const log = await folder.write('access.log', LOG);
+    const { stdout } = await run('simulate', file, log, ...BY_IP);
+    expect(JSON.parse(stdout)).toMatchObject({
+      allowed: 3,
+      limits: { reads: { denied: 1 } },
+      shadows: { 'reads.candidate': { agreed: 3, wouldDeny: 1, wouldAllow: 0 } },
+    });
+    const text = (await run('simulate', file, log, '--partition', 'ip=address')).stdout;
+    expect(text).toMatch(/^shadow +agrees +would deny +would allow\nreads\.candidate +3 +1 +0$/m);
   });
 
   it('should say which limits a log cannot show', async () => {

@@ -309,6 +309,7 @@ describe('settle', () => {
     ['tokens in text', { tokens: '3' }, 'cost.tokens'],
     ['tokens that are null', { tokens: null }, 'cost.tokens'],
     ['bad permits', { permits: -1 }, 'cost.permits'],
+    ['a unit that is misspelt', { tokns: 1 }, 'cost.tokns'],
   ])('should refuse %s, change nothing, and may be called again', (_title, actual, path) => {
     const { engine } = setUp();
     const admission = engine.tryAcquire(work);

@@ -4,7 +4,7 @@ import { PermitTable } from '../../../src/concurrency/permits.ts';
 
 function setUp(): { table: PermitTable; leases: Leases; ended: Lease[] } {
   const ended: Lease[] = [];
-  return { table: new PermitTable(2), leases: new Leases((lease) => ended.push(lease)), ended };
+  return { table: new PermitTable(2, 'calls'), leases: new Leases((lease) => ended.push(lease)), ended };
 }
 
 function hold(table: PermitTable, key: string, count: number, next?: Hold): Hold {

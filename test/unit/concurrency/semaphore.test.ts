@@ -92,6 +92,8 @@ describe('calls', () => {
     [{ timeout: -1 }, { code: 'bad-timeout', path: 'timeout' }],
     [{ timeout: Number.NaN }, { code: 'bad-timeout', path: 'timeout' }],
     [{ timeout: 'soon' }, { code: 'bad-timeout', path: 'timeout' }],
+    [{ signal: 'stop' }, { code: 'bad-signal', path: 'signal' }],
+    [{ signal: null }, { code: 'bad-signal', path: 'signal' }],
   ])('should refuse %j and take nothing', async (options, fault) => {
     const { semaphore } = setUp();
     await expect(semaphore.acquire('a', options)).rejects.toMatchObject({

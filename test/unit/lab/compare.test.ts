@@ -281,6 +281,26 @@ describe('compare', () => {
     });
   });
 
+  it('should measure nobody by a limit in the shadow, and leave costs out that a policy does not count', async () => {
+    const reads = { algorithm: 'fixed-window', quota: 2, window: '1m', per: 'ip' } as const;
+    const policyOf = (limits: PolicyDocument['limits']): PolicyDocument => ({
+      version: 1,
+      limits,
+      groups: { all: { limits: Object.keys(limits) } },
+      unmatched: 'deny',
+    });
+    const plain = policyOf({ reads });
+    const tried = policyOf({
+      reads: { ...reads, candidate: { quota: 1 } },
+      tokens: { ...reads, quota: 10, unit: 'tokens', mode: 'shadow' },
+    });
+    const descriptor = { group: 'all', ip: 'a', cost: { tokens: 50 } };
+    const arrivals = Array.from({ length: 3 }, () => ({ at: 5, key: 'a', cost: 50, descriptor }));
+    const figures = await run({ algorithms: { plain, tried }, workload: given(arrivals), watch: ['a'] });
+    expect(figures.plain).toMatchObject({ admitted: 2, denied: 1, wronglyAdmitted: 0, refused: 0 });
+    expect(figures.tried).toEqual({ ...figures.plain, name: 'tried' });
+  });
+
   it('should tell how long those waited who were admitted in the end', async () => {
     const clients: Clients = { retryAt: ({ retryAt }) => retryAt };
     const arrivals = Array.from({ length: 7 }, () => ({ at: 1000, key: 'a', cost: 1 }));

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { createLimiter, fixedWindow, isHeadgateError } from 'headgate';
 import { describe, expect, it } from 'vitest';
-import { checkKey, isMissing, joinKey, MAX_KEY_LENGTH } from '../../../src/partition/key.ts';
+import { checkKey, isMissing, joinKey, MAX_KEY_LENGTH, splitKey } from '../../../src/partition/key.ts';
 
 const ODD_KEYS: readonly (readonly [what: string, key: string])[] = [
   ['the name of the prototype', '__proto__'],
@@ -77,6 +77,15 @@ describe('a composite key', () => {
     ['lengths in UTF-16 units', ['\ud83d\ude00', 'é'], '2:\ud83d\ude001:é'],
   ])('should have %s', (_what, values, key) => {
     expect(joinKey(values)).toBe(key);
+  });
+
+  it('should be taken apart again', () => {
+    const value = fc.oneof(fc.string(), fc.constantFrom('1:2', '12:', ':', '', '3'));
+    fc.assert(
+      fc.property(fc.array(value, { maxLength: 8 }), (values) => {
+        expect(splitKey(joinKey(values), values.length)).toEqual(values);
+      }),
+    );
   });
 });
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { fixedWindow, type Plan, slidingWindow, tokenBucket } from 'headgate';
 import { describe, expect, it } from 'vitest';
 import { PartitionTable, type TableStats } from '../../../src/partition/table.ts';
@@ -241,5 +242,40 @@ describe('a partition table', () => {
     const { table } = new Limits([FIXED], 2);
     table.blocks.add('a', { until: 10, reason: undefined }, 0);
     expect(table.stats()).toEqual({ keys: 0, maxKeys: 2, evicted: 0, joined: 0, inherited: 0, blocks: 1 });
+  });
+});
+
+describe('save and load', () => {
+  it('should leave the line of eviction as it was', () => {
+    const plan = fixedWindow({ quota: 9, window: 1000 });
+    const options = { maxKeys: 48, maxBlocks: 1, seed: [1, 2] } as const;
+    const moves = fc.array(fc.tuple(fc.nat({ max: 70 }), fc.boolean()), {
+      minLength: 60,
+      maxLength: 200,
+      size: 'max',
+    });
+    const play = (table: PartitionTable, [key, charges]: readonly [number, boolean]): void => {
+      const at = table.locate(`k${key}`);
+      if (!charges) return;
+      const row = table.claim(`k${key}`, at, 5);
+      plan.algorithm.charge(plan, table.cells, row, 5, 1);
+    };
+    fc.assert(
+      fc.property(moves, moves, (past, future) => {
+        const table = new PartitionTable([plan], options);
+        for (const move of past) play(table, move);
+        const loaded = new PartitionTable([plan], options);
+        expect(loaded.load(table.save(), 5)).toBe(0);
+        const evicted: string[][] = [table, loaded].map((each) => {
+          const keys: string[] = [];
+          each.onEvicted = (key, isJoined) => keys.push(`${key} ${isJoined}`);
+          for (const move of future) play(each, move);
+          return keys;
+        });
+        expect(evicted[1]).toEqual(evicted[0]);
+        expect(loaded.save()).toEqual(table.save());
+      }),
+      { numRuns: 100 },
+    );
   });
 });

@@ -30,6 +30,20 @@ describe('never-binding-limit', () => {
       both(MINUTE, { ...HOUR, quota: 5999 }),
     ],
     [
+      'two that are enforced, not one that is only tried',
+      both(MINUTE, HOUR),
+      'limits.hour',
+      /^Limit "hour" can never deny/,
+      both({ ...MINUTE, mode: 'shadow' }, HOUR),
+    ],
+    [
+      'a limit that is enforced, not one that is there to be compared with',
+      both(MINUTE, HOUR),
+      'limits.hour',
+      /^Limit "hour" can never deny/,
+      both(MINUTE, { ...HOUR, mode: 'shadow' }),
+    ],
+    [
       'the wider budget of two',
       both({ ...MINUTE, per: 'account' }, { ...HOUR, per: ['call', 'account'] }),
       'limits.hour',

@@ -1,0 +1,109 @@
+import type { EngineStats } from '../engine/contract.ts';
+import type { Labels, Tally } from './tally.ts';
+
+/** One figure, with what tells it apart from others of the same metric. */
+type Reading = readonly [value: number, labels?: Labels];
+
+/** What there is to read. */
+export interface Sources {
+  readonly stats: EngineStats;
+  readonly decisions: Tally;
+  readonly nearLimit: Tally;
+}
+
+/** A metric that is read when metrics are collected. */
+export interface ReadMetric {
+  readonly kind: 'Counter' | 'Gauge';
+  readonly description: string;
+  readonly read: (sources: Sources) => readonly Reading[];
+}
+
+/** The metrics that are read, by the name behind the prefix. */
+export const READINGS: Readonly<Record<string, ReadMetric>> = {
+  decisions: {
+    kind: 'Counter',
+    description: 'Decisions, by group, deciding limit, outcome and reason.',
+    read: ({ decisions }) => decisions.read(),
+  },
+  near_limit: {
+    kind: 'Counter',
+    description: 'Charges that crossed the share of a limit that is worth telling.',
+    read: ({ nearLimit }) => nearLimit.read(),
+  },
+  'queue.length': {
+    kind: 'Gauge',
+    description: 'Requests that wait, over all queues.',
+    read: ({ stats: { waiting } }) => [[waiting]],
+  },
+  'permits.held': {
+    kind: 'Gauge',
+    description: 'Permits held, by limit.',
+    read: ({ stats: { permits } }) => by('limit', permits, ({ held }) => held),
+  },
+  'permits.keys': {
+    kind: 'Gauge',
+    description: 'Keys of which permits are held or awaited, by limit.',
+    read: ({ stats: { permits } }) => by('limit', permits, ({ keys }) => keys),
+  },
+  keys: {
+    kind: 'Gauge',
+    description: 'Keys with usage of their own, by partition.',
+    read: ({ stats: { partitions } }) => by('partition', partitions, ({ keys }) => keys),
+  },
+  max_keys: {
+    kind: 'Gauge',
+    description: 'The most keys there can be, by partition.',
+    read: ({ stats: { partitions } }) => by('partition', partitions, ({ maxKeys }) => maxKeys),
+  },
+  blocks: {
+    kind: 'Gauge',
+    description: 'Blocks kept, by partition.',
+    read: ({ stats: { partitions } }) => by('partition', partitions, ({ blocks }) => blocks),
+  },
+  evictions: {
+    kind: 'Counter',
+    description: 'Keys that gave up their place, by partition and whether their usage still mattered.',
+    read: ({ stats: { partitions } }) => [
+      ...by('partition', partitions, ({ joined }) => joined, { joined: 'true' }),
+      ...by('partition', partitions, ({ evicted, joined }) => evicted - joined, { joined: 'false' }),
+    ],
+  },
+  inherited: {
+    kind: 'Counter',
+    description: 'Keys that began with usage of evicted ones, by partition.',
+    read: ({ stats: { partitions } }) => by('partition', partitions, ({ inherited }) => inherited),
+  },
+  'leases.granted': {
+    kind: 'Counter',
+    description: 'Leases granted.',
+    read: ({ stats: { leases } }) => [[leases.granted]],
+  },
+  'leases.expired': {
+    kind: 'Counter',
+    description: 'Leases whose time was up before they were released.',
+    read: ({ stats: { leases } }) => [[leases.expired]],
+  },
+  'shadow.decisions': {
+    kind: 'Counter',
+    description: 'Decisions, by shadow limit and whether enforcing it would have changed them.',
+    read: ({ stats: { shadows } }) => [
+      ...by('limit', shadows, ({ agreed }) => agreed, { verdict: 'agreed' }),
+      ...by('limit', shadows, ({ wouldDeny }) => wouldDeny, { verdict: 'would-deny' }),
+      ...by('limit', shadows, ({ wouldAllow }) => wouldAllow, { verdict: 'would-allow' }),
+    ],
+  },
+  listener_errors: {
+    kind: 'Counter',
+    description: 'Times that a listener of an event threw.',
+    read: ({ stats: { listenerErrors } }) => [[listenerErrors]],
+  },
+};
+
+function by<T>(
+  label: string,
+  records: Readonly<Record<string, T>>,
+  read: (record: T) => number,
+  more: Labels = {},
+): Reading[] {
+  return Object.entries(records).map(([name, record]) => [read(record), { [label]: name, ...more }]);
+}

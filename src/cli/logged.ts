@@ -1,0 +1,48 @@
+import type { LogSink } from '../lab/trace/log-sink.ts';
+import { type LoggedRequest, type Mapping, requestReader } from '../lab/trace/request.ts';
+import type { PolicyDocument } from '../policy/document.ts';
+import { fitOptions } from './fields.ts';
+import type { Io } from './io.ts';
+import { readLogFile } from './log-file.ts';
+import { mappingFor, type ReplaySettings } from './replay-options.ts';
+import { UnreadableLines } from './unreadable-lines.ts';
+
+/** The requests of a log, and the lines that are none. */
+export interface Logged {
+  readonly requests: readonly LoggedRequest[];
+  readonly unreadable: UnreadableLines;
+}
+
+/**
+ * Reads a log for one or more policies.
+ *
+ * @throws Failure if it cannot be read, or (exit code 2) if an option does not go with the log or a policy
+ */
+export async function readRequests(
+  file: string,
+  settings: ReplaySettings,
+  policies: readonly PolicyDocument[],
+  io: Io,
+): Promise<Logged> {
+  const mapping = mappingFor(settings, policies);
+  const requests: LoggedRequest[] = [];
+  const unreadable = new UnreadableLines();
+  await readLogFile(file, settings.format, collect(requests, unreadable, mapping), io);
+  return { requests, unreadable };
+}
+
+/** Takes the requests of a log that can be read, and notes the lines that cannot. */
+function collect(requests: LoggedRequest[], unreadable: UnreadableLines, mapping: Mapping): LogSink {
+  let toRequest = requestReader(mapping);
+  return {
+    columns: (names) => {
+      toRequest = requestReader(fitOptions(mapping, names));
+    },
+    line: (number, field) => {
+      const request = toRequest(number, field);
+      if (typeof request === 'string') unreadable.add(number, request);
+      else requests.push(request);
+    },
+    unreadable: (number, reason) => unreadable.add(number, reason),
+  };
+}

@@ -1,0 +1,208 @@
+/**
+ * What an engine tells those who listen. Nothing is built for events that nobody listens to.
+ *
+ * @module
+ */
+
+import { EventEmitter } from 'eventemitter3';
+import type { Admission } from '../concurrency/admission.ts';
+import { DescriptorError, show, suggest } from '../errors.ts';
+import type { Decision } from '../limiter/decision.ts';
+import type { ReloadReport } from '../policy/diff.ts';
+import type { Millis } from '../time.ts';
+
+/** Of `allowed` and `denied`. */
+export interface DecisionEvent {
+  /** What was decided; `limits` says what each limit said, shadow limits too. */
+  readonly decision: Decision;
+  /** What would have come of it with each shadow limit enforced; empty where the group has none. */
+  readonly shadows: readonly ShadowVerdict[];
+}
+
+/** What would have come of a request with a shadow limit enforced; a candidate, in place of its limit. */
+export interface ShadowVerdict {
+  /** Name of the shadow limit; a candidate's is `limit.candidate`. */
+  readonly limit: string;
+  /** `agreed`: nothing would have changed. */
+  readonly verdict: 'agreed' | 'wouldDeny' | 'wouldAllow';
+}
+
+/** Of `queued`. */
+export interface QueuedEvent {
+  /** The group whose queue it is. */
+  readonly group: string;
+  /** When the waiting began. */
+  readonly at: Millis;
+  /** How many wait in that queue now. */
+  readonly waiting: number;
+}
+
+/** Of `granted`. */
+export interface GrantedEvent {
+  /** The admission that was waited for. */
+  readonly admission: Admission;
+  /** For how long, in milliseconds. */
+  readonly waited: Millis;
+}
+
+/** Permits of one limit. */
+export interface HeldPermits {
+  /** Name of the limit. */
+  readonly limit: string;
+  /** The partition key. */
+  readonly key: string;
+  /** How many. */
+  readonly permits: number;
+}
+
+/** Of `released` and `lease-expired`. */
+export interface LeaseEvent {
+  /** When it ended. */
+  readonly at: Millis;
+  /** For how long the permits were held, in milliseconds. */
+  readonly held: Millis;
+  /** The lease's number, as {@link Admission.fence}. */
+  readonly fence: number;
+  /** What came back. */
+  readonly permits: readonly HeldPermits[];
+}
+
+/** Of `near-limit`. */
+export interface NearLimitEvent {
+  /** Name of the limit. */
+  readonly limit: string;
+  /** The group that was charged. */
+  readonly group: string;
+  /** The partition key. */
+  readonly key: string;
+  /** When it was charged. */
+  readonly at: Millis;
+  /** Units or permits in use, after the charge. */
+  readonly used: number;
+  /** What there is in all: the quota; token bucket: the burst. */
+  readonly of: number;
+  /** The share that was crossed, see `nearLimit` of a limit. */
+  readonly share: number;
+}
+
+/** Of `evicted`. */
+export interface EvictedEvent {
+  /** The fields of the partition, as `stats().partitions` calls it. */
+  readonly partition: string;
+  /** The key that gave up its row. */
+  readonly key: string;
+  /** Whether it had used something that was still to be remembered: that was joined into the remnant. */
+  readonly joined: boolean;
+}
+
+/** Of `reloaded`. */
+export interface ReloadedEvent {
+  /** What `reload` returned. */
+  readonly report: ReloadReport;
+}
+
+/** Of `listener-error`. */
+export interface ListenerErrorEvent {
+  /** The event whose listener threw, or returned a promise that was rejected. */
+  readonly event: EventName;
+  /** What it threw. */
+  readonly error: unknown;
+}
+
+/** Events by name. */
+export interface EngineEvents {
+  /** A request was allowed: by `check`, `tryAcquire`, `acquire` or `run`. */
+  readonly allowed: DecisionEvent;
+  /** A request was denied. */
+  readonly denied: DecisionEvent;
+  /** A request began to wait. */
+  readonly queued: QueuedEvent;
+  /** The turn of a request that waited has come; `allowed` is told as well. */
+  readonly granted: GrantedEvent;
+  /** Permits were given back. */
+  readonly released: LeaseEvent;
+  /** Permits were taken back because the lease had expired. */
+  readonly 'lease-expired': LeaseEvent;
+  /** A charge has crossed the limit's `nearLimit`. */
+  readonly 'near-limit': NearLimitEvent;
+  /** A key gave up its row, because its partition keeps `maxKeys` already. */
+  readonly evicted: EvictedEvent;
+  /** The policy was replaced. */
+  readonly reloaded: ReloadedEvent;
+  /** A listener threw. What the listeners of this event throw is only counted, in `stats().listenerErrors`. */
+  readonly 'listener-error': ListenerErrorEvent;
+}
+
+/** Name of an event. */
+export type EventName = keyof EngineEvents;
+
+/** Hears of an event, after the call that caused it. */
+export type EventListener<E extends EventName> = (event: EngineEvents[E]) => unknown;
+
+const NAMES: { readonly [E in EventName]: true } = {
+  allowed: true,
+  denied: true,
+  queued: true,
+  granted: true,
+  released: true,
+  'lease-expired': true,
+  'near-limit': true,
+  evicted: true,
+  reloaded: true,
+  'listener-error': true,
+};
+
+/**
+ * Delivers events after the call that caused them, in order: whatever a listener does, the decision has been made and
+ * all state is whole.
+ */
+export class Events {
+  readonly #emitter = new EventEmitter<string>();
+  #due: (() => void)[] = [];
+  /** Times that a listener threw. */
+  errors = 0;
+
+  /** @throws DescriptorError for an unknown event, or a listener that is no function */
+  on<E extends EventName>(event: E, listener: EventListener<E>): () => void {
+    if (!Object.hasOwn(NAMES, event)) {
+      const message = `${show(event)} is no event${suggest(event, Object.keys(NAMES))}`;
+      throw new DescriptorError({ code: 'unknown-event', path: 'event', value: event, message });
+    }
+    if (typeof listener !== 'function') {
+      const message = `${show(listener)} is no listener; give a function`;
+      throw new DescriptorError({ code: 'bad-listener', path: 'listener', value: listener, message });
+    }
+    const heard = (payload: EngineEvents[E]): void => this.#tell(event, listener, payload);
+    this.#emitter.on(event, heard);
+    return () => void this.#emitter.off(event, heard);
+  }
+
+  /** Whether anybody listens. */
+  has(event: EventName): boolean {
+    return this.#emitter.listenerCount(event) > 0;
+  }
+
+  emit<E extends EventName>(event: E, payload: EngineEvents[E]): void {
+    if (this.#due.length === 0) Promise.resolve().then(() => this.#deliver());
+    this.#due.push(() => this.#emitter.emit(event, payload));
+  }
+
+  #deliver(): void {
+    const due = this.#due;
+    this.#due = [];
+    for (const deliver of due) deliver();
+  }
+
+  #tell<E extends EventName>(event: E, listener: EventListener<E>, payload: EngineEvents[E]): void {
+    const onError = (error: unknown): void => {
+      this.errors++;
+      if (event !== 'listener-error') this.emit('listener-error', { event, error });
+    };
+    try {
+      // A listener that is async must not end the process when it fails.
+      Promise.resolve(listener(payload)).catch(onError);
+    } catch (error) {
+      onError(error);
+    }
+  }
+}
