@@ -17,11 +17,14 @@ const entry = {
   client: 'src/client/index.ts',
   express: 'src/adapters/express.ts',
   fastify: 'src/adapters/fastify.ts',
+  'durable-object': 'src/adapters/durable-object.ts',
   fetch: 'src/adapters/fetch.ts',
   hono: 'src/adapters/hono.ts',
   koa: 'src/adapters/koa.ts',
   lambda: 'src/adapters/lambda.ts',
   node: 'src/adapters/node.ts',
+  distributed: 'src/stores/engine.ts',
+  redis: 'src/stores/redis/store.ts',
   opentelemetry: 'src/adapters/opentelemetry.ts',
 };
 

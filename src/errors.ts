@@ -46,7 +46,8 @@ export type HeadgateErrorName =
   | 'DeniedError'
   | 'LeaseError'
   | 'SnapshotError'
-  | 'RetryError';
+  | 'RetryError'
+  | 'StoreError';
 
 /** How many faults a {@link PolicyError} lists at most; a document with more says how many were left out. */
 const MAX_FAULTS = 100;
@@ -87,6 +88,17 @@ export class CostError extends HeadgateError {
   override readonly name = 'CostError';
 }
 
+/** The store of a distributed engine did not do what it was asked; `cause` is what it or its client said. */
+export class StoreError extends HeadgateError {
+  /** `StoreError`. */
+  override readonly name = 'StoreError';
+
+  constructor(fault: Fault, cause?: unknown) {
+    super(fault);
+    if (cause !== undefined) this.cause = cause;
+  }
+}
+
 /** The errors by their names. */
 export interface ErrorsByName {
   /** A wrong policy, plan or option. */
@@ -99,6 +111,8 @@ export interface ErrorsByName {
   DeniedError: HeadgateError;
   /** A lease that expired before it was released. */
   LeaseError: HeadgateError;
+  /** A store that failed, was too late or was wrong. */
+  StoreError: StoreError;
   /** Bytes that are no snapshot. */
   SnapshotError: HeadgateError;
   /** A request of `headgate/client` that was given up. */

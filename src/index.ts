@@ -67,6 +67,7 @@ export {
   type HeadgateErrorName,
   isHeadgateError,
   PolicyError,
+  StoreError,
 } from './errors.ts';
 export {
   type ApiKeyInput,

@@ -10,10 +10,12 @@ const config: ViteUserConfig = defineConfig({
       { find: /^headgate$/, replacement: file('src/index.ts') },
       { find: /^headgate\/testing$/, replacement: file('src/testing.ts') },
       { find: /^headgate\/(batch|pool)$/, replacement: file('src/engine/$1.ts') },
+      { find: /^headgate\/distributed$/, replacement: file('src/stores/engine.ts') },
+      { find: /^headgate\/redis$/, replacement: file('src/stores/redis/store.ts') },
       { find: /^headgate\/(diff|lint)$/, replacement: file('src/policy/$1.ts') },
       { find: /^headgate\/client$/, replacement: file('src/client/index.ts') },
       {
-        find: /^headgate\/(express|fastify|fetch|hono|koa|lambda|node|opentelemetry)$/,
+        find: /^headgate\/(durable-object|express|fastify|fetch|hono|koa|lambda|node|opentelemetry)$/,
         replacement: file('src/adapters/$1.ts'),
       },
       { find: /^headgate\/lab$/, replacement: file('src/lab/index.ts') },

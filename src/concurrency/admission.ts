@@ -176,7 +176,7 @@ export class AdmissionAnswer extends Answer implements Admission {
 }
 
 /** @throws CostError, also for a unit that nothing counts: what was misspelt would go free */
-function checkActual(actual: ActualCost, units: ReadonlySet<string>): void {
+export function checkActual(actual: ActualCost, units: ReadonlySet<string>): void {
   if (typeof actual !== 'object' || actual === null) {
     if (typeof actual === 'number') return void checkCost(actual);
     const message = `${show(actual)} is no cost; give a number of requests, or units by name`;
@@ -193,12 +193,13 @@ function checkActual(actual: ActualCost, units: ReadonlySet<string>): void {
 }
 
 /** What was used of one unit, if that is said. */
-function actualCost(actual: ActualCost, unit: string): number | undefined {
+export function actualCost(actual: ActualCost, unit: string): number | undefined {
   if (typeof actual === 'number') return unit === 'requests' ? actual : undefined;
   return Object.hasOwn(actual, unit) ? actual[unit] : undefined;
 }
 
-function leaseLost(lease: Lease): LeaseError {
+/** Why a signal is aborted whose lease has expired. */
+export function leaseLost(lease: Pick<Lease, 'at'>): LeaseError {
   const message = `the lease expired at ${lease.at} before it was released; the permits have been given back`;
   return new LeaseError({ code: 'lease-lost', path: 'lease', value: lease.at, message });
 }

@@ -231,19 +231,22 @@ export async function runAdmitted<T>(
   }
 }
 
-function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+/** @throws DescriptorError (`bad-signal`) */
+export function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
   if (signal === undefined || typeof signal?.throwIfAborted === 'function') return signal;
   const message = `${show(signal)} is no signal; give an AbortSignal, or a function that returns one`;
   throw new DescriptorError({ code: 'bad-signal', path: 'signal', value: signal, message });
 }
 
-function checkPriority(priority = 0): number {
+/** @throws DescriptorError (`bad-priority`) */
+export function checkPriority(priority = 0): number {
   if (Number.isInteger(priority) && priority >= -100 && priority <= 100) return priority;
   const message = `${show(priority)} is no priority; give an integer from -100 to 100`;
   throw new DescriptorError({ code: 'bad-priority', path: 'priority', value: priority, message });
 }
 
-function checkTimeout(timeout: Duration | undefined): Millis | undefined {
+/** @throws DescriptorError (`bad-timeout`) */
+export function checkTimeout(timeout: Duration | undefined): Millis | undefined {
   if (timeout === undefined) return undefined;
   const ms = timeout === 0 ? 0 : readDuration(timeout);
   if (ms !== undefined) return ms;

@@ -16,19 +16,19 @@ export class PermitQuestion extends Question {
   /** How long a permit may be held; `Infinity`: until it is released. */
   readonly lease: Millis;
   /** Permits that are not for the group that asks. */
-  readonly #leave: number;
+  readonly leave: number;
   readonly #permits: PermitTable;
 
   constructor(slot: Slot, row: Row, permits: PermitTable, { lease, leave = 0 }: Limits) {
     super(slot, row);
     this.lease = lease;
     this.#permits = permits;
-    this.#leave = leave;
+    this.leave = leave;
   }
 
   protected override inquire(key: string): void {
     const { quota } = this.terms;
-    const most = quota - this.#leave;
+    const most = quota - this.leave;
     if (this.cost > most || quota === 0) {
       this.reason = 'never';
       this.retryAt = Number.POSITIVE_INFINITY;
@@ -60,7 +60,7 @@ export class PermitQuestion extends Question {
   }
 
   protected override measure(): void {
-    this.remaining = Math.max(0, this.terms.quota - this.#leave - this.used());
+    this.remaining = Math.max(0, this.terms.quota - this.leave - this.used());
     this.resetAt = undefined;
   }
 

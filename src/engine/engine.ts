@@ -2,20 +2,18 @@ import type { Admission } from '../concurrency/admission.ts';
 import type { Applicant } from '../concurrency/caller.ts';
 import { type AcquireOptions, Gate, runAdmitted } from '../concurrency/gate.ts';
 import type { Entrance } from '../concurrency/line.ts';
-import { checkFields, DescriptorError, join, show } from '../errors.ts';
+import { checkFields } from '../errors.ts';
 import { Answer, refund } from '../limiter/answer.ts';
 import type { Decision, LimitDecision } from '../limiter/decision.ts';
 import type { Mode } from '../limiter/question.ts';
 import { STATE_OPTIONS, stateFrom } from '../limiter/state-options.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
-import { isMissing } from '../partition/key.ts';
 import type { TableOptions } from '../partition/table.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compile.ts';
 import type { LooseDescriptor, Partition } from '../policy/descriptor.ts';
 import { diffPolicies, type ReloadReport, tellDiff } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { parsePolicy } from '../policy/parse.ts';
-import { type Partition as CompiledPartition, partitionId } from '../policy/partition.ts';
 import { canonicalPath } from '../policy/path.ts';
 import type { Algorithms } from '../policy/plans.ts';
 import { type Clock, type Millis, toInstant } from '../time.ts';
@@ -23,6 +21,7 @@ import { carryBy } from './carry-options.ts';
 import type { Engine, EngineCheckOptions, EngineOptions, EngineStats, ReloadOptions } from './contract.ts';
 import { type EventListener, type EventName, Events } from './events.ts';
 import { type Explanation, tell } from './explain.ts';
+import { locate } from './locate.ts';
 import { EngineObserver } from './observer.ts';
 import { checkRatesOnly, fillQuestions, type Request, readRequest, type Sources } from './request.ts';
 import { type RestoreReport, readSnapshot, restoreReport, snapshotOf } from './snapshot.ts';
@@ -162,20 +161,20 @@ class PolicyEngine implements Engine {
   }
 
   block(partition: Partition, options: BlockOptions): void {
-    const { table, key } = this.#locate(partition);
+    const { table, key } = locate(this.#policy, partition);
     const now = this.#now();
     table.blocks.add(key, blockFrom(options, now), now);
   }
 
   unblock(partition: Partition): boolean {
-    const { table, key } = this.#locate(partition);
+    const { table, key } = locate(this.#policy, partition);
     const wasBlocked = table.blocks.remove(key, this.#now());
     this.#gate.serveAll();
     return wasBlocked;
   }
 
   forget(partition: Partition): boolean {
-    const { table, key, shadow } = this.#locate(partition);
+    const { table, key, shadow } = locate(this.#policy, partition);
     const wasKept = table.forget(key, this.#now());
     shadow?.forget(key, this.#now());
     this.#gate.serveAll();
@@ -294,42 +293,9 @@ class PolicyEngine implements Engine {
     return new Answer(inquiry, isAgreed && denied === undefined, denied);
   }
 
-  /** The table and the key of a partition that some limit is per. */
-  #locate(partition: Partition): Located {
-    const fields = typeof partition === 'object' && partition !== null ? Object.keys(partition) : [];
-    const found = this.#policy.partitions.get(partitionId(fields));
-    // An empty field name would otherwise pass for the shared partition, which has no fields.
-    if (found === undefined || found.fields.length !== fields.length) {
-      const known = [...this.#policy.partitions.values()]
-        .map(({ fields }) => `{ ${fields.join(', ')} }`)
-        .join(' or ');
-      const message = `no limit is per { ${fields.join(', ')} }; give the fields of one limit's "per": ${known}`;
-      throw new DescriptorError({ code: 'unknown-partition', path: 'partition', value: partition, message });
-    }
-    for (const field of fields.filter((name) => isMissing(partition[name]))) {
-      const message = `${show(field)} is missing; give a non-empty string`;
-      throw new DescriptorError({
-        code: 'missing-field',
-        path: join('partition', field),
-        value: partition,
-        message,
-      });
-    }
-    const shadow = this.#policy.shadows.get(partitionId(fields))?.table;
-    return { table: found.table, key: found.keyOf(partition, undefined, 'error') as string, shadow };
-  }
-
   #now(options?: EngineCheckOptions): Millis {
     return options?.now === undefined ? this.#gate.now() : toInstant(options.now);
   }
-}
-
-/** Where the usage of a partition is. */
-interface Located {
-  readonly table: CompiledPartition['table'];
-  readonly key: string;
-  /** Where shadow limits of the same partition keep theirs. */
-  readonly shadow: CompiledPartition['table'] | undefined;
 }
 
 /** What the caller does to the document later does not change the policy, nor what a reload compares. */

@@ -22,7 +22,7 @@ export interface DenialOptions extends HeaderOptions {
   /** Template for all groups. */
   readonly denial?: DenialDocument;
   /** Templates of single groups, by the group's name; they go before `denial`. */
-  readonly groups?: { readonly [name: string]: Pick<GroupDocument, 'denial'> };
+  readonly groups?: { readonly [name: string]: GroupDocument | Pick<GroupDocument, 'denial'> };
 }
 
 /** A response, ready to be sent by any framework. */

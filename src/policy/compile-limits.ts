@@ -79,6 +79,7 @@ export function compileLimits(
   algorithms: Algorithms,
   options: TableOptions,
   before?: Before,
+  Table: typeof PartitionTable = PartitionTable,
 ): CompiledLimits {
   const limits = new Map<string, CompiledLimit>();
   const usage = new Map<string, Omit<UsageReport, 'limit'>>();
@@ -90,7 +91,7 @@ export function compileLimits(
       .filter(isRateEntry)
       .map((entry) => compileRate(entry, document, algorithms, before));
     const plans = rates.map(({ plan }) => plan);
-    const table = earlier ?? new PartitionTable(plans, options);
+    const table = earlier ?? new Table(plans, options);
     const partition = new Partition([members[0]?.[1].per ?? []].flat().sort(), table);
     known[kind].set(id, partition);
     const moves: Move[] = [];

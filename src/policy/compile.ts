@@ -10,7 +10,7 @@ import { queuePlan } from '../concurrency/semaphore.ts';
 import { Inquiry, type Origin } from '../limiter/inquiry.ts';
 import type { Question, Terms } from '../limiter/question.ts';
 import { Row } from '../partition/row.ts';
-import type { TableOptions } from '../partition/table.ts';
+import type { PartitionTable, TableOptions } from '../partition/table.ts';
 import { quotaName, withCandidates } from './candidates.ts';
 import { type Before, type CompiledLimit, type CompiledLimits, compileLimits } from './compile-limits.ts';
 import type { GroupDocument, PolicyDocument } from './document.ts';
@@ -68,6 +68,7 @@ export interface CompiledPolicy extends CompiledLimits {
  * @param options - ceilings of each partition's table
  * @param owner - the engine that will decide by it
  * @param before - whose usage is taken over, by {@link CompiledLimits.takeOver}
+ * @param Table - what keeps the usage of a partition
  */
 export function compilePolicy(
   document: PolicyDocument,
@@ -75,9 +76,10 @@ export function compilePolicy(
   options: TableOptions,
   owner: object,
   before?: Before,
+  Table?: typeof PartitionTable,
 ): CompiledPolicy {
   const whole = withCandidates(document);
-  const compiled = compileLimits(whole, algorithms, options, before);
+  const compiled = compileLimits(whole, algorithms, options, before, Table);
   const limits = [...compiled.limits.values()];
   const units = new Set(['requests', ...limits.map(({ slot }) => slot.unit)]);
   const origin = { document, units };

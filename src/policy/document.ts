@@ -27,6 +27,11 @@ interface LimitBase {
   readonly missing?: 'error' | 'shared' | 'deny';
   /** `enforce` (default), or `shadow`: it is asked on a state of its own and reported, and never denies. */
   readonly mode?: 'enforce' | 'shadow';
+  /**
+   * What a distributed engine makes of the limit while its store fails: `deny` (default), `allow`, or `local`, a share of
+   * the quota that each process keeps by itself. An engine in process has no store, and takes no notice.
+   */
+  readonly onStoreFailure?: 'deny' | 'allow' | 'local';
   /** Other numbers, tried in the shadow of this limit. */
   readonly candidate?: CandidateDocument;
   /** Share of the quota (token bucket: of the burst) whose use is an event; above 0, at most 1; default 0.8. */

@@ -91,6 +91,12 @@ const limitEntries = {
   ),
   candidate: v.optional(candidate),
   nearLimit: v.optional(described(share, 'Share of the quota whose use is an event; default 0.8.')),
+  onStoreFailure: v.optional(
+    described(
+      v.picklist(['deny', 'allow', 'local']),
+      'While the store of a distributed engine fails: deny (default), allow, or decide on a share of the quota in process.',
+    ),
+  ),
 };
 const rateEntries = {
   ...limitEntries,

@@ -1,0 +1,40 @@
+import { StoreError } from '../errors.ts';
+import type { Reason } from '../limiter/decision.ts';
+import type { Mode } from '../limiter/question.ts';
+import type { CompiledGroup } from '../policy/compile.ts';
+import type { Millis } from '../time.ts';
+import type { LocalRequest } from './fallback.ts';
+import type { Inquest } from './inquest.ts';
+
+/** A request that has been read. */
+export interface Call {
+  readonly id: string;
+  /** The same, unless the caller has given one. */
+  leaseId: string;
+  readonly group: CompiledGroup | undefined;
+  readonly inquest: Inquest | undefined;
+  readonly lineKey: string;
+  /** Where this process may have to decide by itself. */
+  readonly local: LocalRequest | undefined;
+}
+
+/** How a request stands in line. */
+export interface Stand {
+  readonly ticket?: string | undefined;
+  /** For how long a place is kept. */
+  readonly keep: Millis;
+  /** What it is told if it has still to wait. */
+  readonly refusal?: Reason | undefined;
+}
+
+/** Nothing is charged for a request that lacks a key, whatever the others say. */
+export function modeOf(inquest: Inquest, mode: Mode): Mode | 'deny' {
+  return inquest.lacksKey && mode === 'charge' ? 'deny' : mode;
+}
+
+/** A reply that the limits here do not agree with. */
+export function disagreement(value: unknown): StoreError {
+  const message =
+    'the store and this process draw different decisions from the same state; is it another version?';
+  return new StoreError({ code: 'disagreement', path: 'store', value, message });
+}

@@ -1,0 +1,243 @@
+/**
+ * What stands between an engine and a store that may be slow, down or wrong: every call ends in time, a store that keeps
+ * failing is left alone for a while, and one that works again is found out by itself.
+ *
+ * @module
+ */
+
+import { isHeadgateError, StoreError } from '../errors.ts';
+import { type Clock, type Millis, wakeByTimer } from '../time.ts';
+import type {
+  Store,
+  StoreBlock,
+  StoreCorrection,
+  StoreKey,
+  StoreLease,
+  StoreLine,
+  StoreReply,
+  StoreRequest,
+  StoreRow,
+} from './store.ts';
+
+/** How long a store is waited for, and when it is left alone. */
+export interface Patience {
+  /** How long one call may take. */
+  readonly deadline: Millis;
+  /** Calls that have to fail one after the other before the store is left alone. */
+  readonly failures: number;
+  /** For how long it is left alone; then one call tries it again. */
+  readonly pause: Millis;
+}
+
+/** What becomes of a store. */
+export interface StoreEvent {
+  /**
+   * A call `failed`; the store is `left-alone` for a while, after five failures in a row; it is `back`; or it held
+   * something else than rows, which were begun anew (`reset`).
+   */
+  readonly type: 'failed' | 'left-alone' | 'back' | 'reset';
+  /** Of `failed`: why. */
+  readonly error?: StoreError;
+  /** Of `left-alone`: until when, by the engine's clock. */
+  readonly until?: Millis;
+  /** Of `reset`: how many rows. */
+  readonly rows?: number;
+}
+
+/** A timer that is this late shows that the process was busy: the reply may have come in the meantime. */
+const LATE: Millis = 20;
+
+/** How long to wait before a call whose connection broke is made again, each time. */
+const PAUSES: readonly Millis[] = [10, 40];
+
+/** A store that always answers in time, if only with a {@link StoreError}. */
+export class GuardedStore implements Store {
+  readonly algorithms: readonly string[];
+  readonly isPartitioned: boolean;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #patience: Patience;
+  readonly #tell: (event: StoreEvent) => void;
+  #failures = 0;
+  /** Until when the store is left alone. */
+  #openUntil: Millis = 0;
+  #isTrying = false;
+
+  /** @param tell - hears of every failure and recovery */
+  constructor(store: Store, clock: Clock, patience: Patience, tell?: (event: StoreEvent) => void) {
+    this.algorithms = store.algorithms;
+    this.isPartitioned = store.isPartitioned;
+    this.#store = store;
+    this.#clock = clock;
+    this.#patience = patience;
+    this.#tell = teller(tell);
+  }
+
+  /** Asked again if the connection broke: the store does an operation once. */
+  async decide(request: StoreRequest): Promise<StoreReply> {
+    const { id, lease, rows, now } = request;
+    // Nobody holds what is granted too late.
+    const onLate = (reply: StoreReply): void => {
+      if (lease !== undefined && reply.fence > 0)
+        this.#store.release(`${id}.late`, lease, rows, now).catch(() => undefined);
+    };
+    const reply = await this.#call(() => this.#persist(() => this.#store.decide(request)), onLate);
+    if (reply.resets > 0) this.#tell({ type: 'reset', rows: reply.resets });
+    return reply;
+  }
+
+  correct(
+    id: string,
+    how: 'refund' | 'charge',
+    rows: readonly StoreCorrection[],
+    now?: Millis,
+  ): Promise<void> {
+    return this.#call(() => this.#persist(() => this.#store.correct(id, how, rows, now)));
+  }
+
+  release(id: string, lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean> {
+    return this.#call(() => this.#persist(() => this.#store.release(id, lease, rows, now)));
+  }
+
+  renew(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<Millis | undefined> {
+    return this.#call(() => this.#persist(() => this.#store.renew(lease, rows, now)));
+  }
+
+  leave(line: StoreLine, row: StoreKey): Promise<void> {
+    return this.#call(() => this.#store.leave(line, row));
+  }
+
+  block(key: StoreKey, block: StoreBlock, now?: Millis): Promise<void> {
+    return this.#call(() => this.#store.block(key, block, now));
+  }
+
+  unblock(key: StoreKey, now?: Millis): Promise<boolean> {
+    return this.#call(() => this.#store.unblock(key, now));
+  }
+
+  forget(keys: readonly StoreKey[], now?: Millis): Promise<boolean> {
+    return this.#call(() => this.#store.forget(keys, now));
+  }
+
+  async #call<T>(act: () => Promise<T>, onLate?: (value: T) => void): Promise<T> {
+    const isTrial = this.#enter();
+    try {
+      const value = await this.#inTime(act, onLate);
+      this.#succeed();
+      return value;
+    } catch (error) {
+      const failure = asStoreError(error);
+      this.#fail(failure);
+      throw failure;
+    } finally {
+      if (isTrial) this.#isTrying = false;
+    }
+  }
+
+  /** @returns whether this is the call that tries whether the store is back */
+  #enter(): boolean {
+    if (this.#openUntil === 0) return false;
+    if (this.#clock.now() < this.#openUntil || this.#isTrying) throw leftAlone(this.#openUntil);
+    this.#isTrying = true;
+    return true;
+  }
+
+  #succeed(): void {
+    this.#failures = 0;
+    if (this.#openUntil === 0) return;
+    this.#openUntil = 0;
+    this.#tell({ type: 'back' });
+  }
+
+  #fail(error: StoreError): void {
+    this.#failures++;
+    this.#tell({ type: 'failed', error });
+    const { failures, pause } = this.#patience;
+    if (this.#failures < failures) return;
+    const isNew = this.#openUntil === 0;
+    this.#openUntil = this.#clock.now() + pause;
+    if (isNew) this.#tell({ type: 'left-alone', until: this.#openUntil });
+  }
+
+  /** Does an operation again if it is not known whether it was done, in case the connection is back in a moment. */
+  async #persist<T>(act: () => Promise<T>): Promise<T> {
+    for (const pause of PAUSES) {
+      try {
+        return await act();
+      } catch (error) {
+        if (!isHeadgateError(error, 'StoreError') || error.code !== 'failed') throw error;
+        await this.#sleep(pause);
+      }
+    }
+    return act();
+  }
+
+  #sleep(length: Millis): Promise<void> {
+    const at = this.#clock.now() + length;
+    return new Promise((resolve) => {
+      if (this.#clock.wakeAt === undefined) wakeByTimer(this.#clock, at, resolve);
+      else this.#clock.wakeAt(at, resolve);
+    });
+  }
+
+  /** Settles when `act` does, or when its time is up: also for one that never settles. */
+  #inTime<T>(act: () => Promise<T>, onLate: ((value: T) => void) | undefined): Promise<T> {
+    const clock = this.#clock;
+    const { deadline } = this.#patience;
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      let due = clock.now() + deadline;
+      let disarm: () => void = () => undefined;
+      const arm = (ring: () => void): void => {
+        disarm = clock.wakeAt?.(due, ring) ?? wakeByTimer(clock, due, ring);
+      };
+      const end = (): void => {
+        isOver = true;
+        reject(tooLate(deadline));
+      };
+      arm(() => {
+        if (clock.now() - due < LATE) return end();
+        due = clock.now() + LATE;
+        arm(end);
+      });
+      act().then(
+        (value) => {
+          disarm();
+          if (isOver) onLate?.(value);
+          else resolve(value);
+        },
+        (error) => {
+          disarm();
+          reject(error);
+        },
+      );
+    });
+  }
+}
+
+function asStoreError(error: unknown): StoreError {
+  if (isHeadgateError(error, 'StoreError')) return error;
+  const message = `the store failed: ${error instanceof Error ? error.message : String(error)}`;
+  return new StoreError({ code: 'failed', path: 'store', value: undefined, message }, error);
+}
+
+function tooLate(deadline: Millis): StoreError {
+  const message = `the store did not answer within ${deadline} ms`;
+  return new StoreError({ code: 'timeout', path: 'store', value: deadline, message });
+}
+
+function leftAlone(until: Millis): StoreError {
+  const message = `the store has failed time and again, and is left alone until ${until}`;
+  return new StoreError({ code: 'left-alone', path: 'store', value: until, message });
+}
+
+/** Passes events on; whoever listens cannot break a decision. */
+function teller(listener: ((event: StoreEvent) => void) | undefined): (event: StoreEvent) => void {
+  return (event) => {
+    try {
+      listener?.(event);
+    } catch {
+      // Not ours to report: there is nobody to report it to.
+    }
+  };
+}

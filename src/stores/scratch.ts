@@ -1,0 +1,67 @@
+import type { Plan } from '../algorithms/algorithm.ts';
+import { PartitionTable, type TableOptions } from '../partition/table.ts';
+import type { StoredRow, StorePartition } from './store.ts';
+
+/** A limit of a row that was read, by where its cells are. */
+export interface ScratchLimit {
+  /** Cells before its own in a row of the table. */
+  readonly offset: number;
+  /** How many it has. */
+  readonly cells: number;
+}
+
+/**
+ * In place of a table of rows: one row, which holds what a store has read, while the limits are asked once more here. So
+ * an answer is drawn from a store's state by the very code that draws it from the process's own.
+ */
+export class ScratchTable extends PartitionTable {
+  /** What the store calls it; set when the policy has been compiled. */
+  partition: StorePartition = { fields: [], slot: [], isShadow: false };
+  readonly #at: number;
+  #born = 0;
+  #blocked: string | undefined;
+
+  constructor(plans: readonly Plan[], options: TableOptions) {
+    super(plans, { ...options, maxKeys: 1, maxBlocks: 1 });
+    this.#at = this.cells.length;
+    // Before the row are the cells that are never written: those of a fresh key.
+    this.cells = new Float64Array(2 * this.#at);
+  }
+
+  override locate(_key: string): number {
+    return this.#at;
+  }
+
+  override claim(_key: string, at: number): number {
+    return at;
+  }
+
+  override get era(): number {
+    return this.#born;
+  }
+
+  /** Takes over what was read for these limits of `key`, which are in the order of its cells. */
+  hold(key: string, row: StoredRow, limits: readonly ScratchLimit[]): void {
+    let from = 0;
+    for (const { offset, cells } of limits) {
+      for (let i = 0; i < cells; i++) this.cells[this.#at + offset + i] = row.cells[from++] ?? 0;
+    }
+    this.#born = row.born;
+    this.#unblock();
+    if (row.blockedUntil === 0) return;
+    this.blocks.add(key, { until: row.blockedUntil, reason: undefined }, 0);
+    this.#blocked = key;
+  }
+
+  /** Holds a key that was never seen. */
+  clear(): void {
+    this.cells.fill(0);
+    this.#born = 0;
+    this.#unblock();
+  }
+
+  #unblock(): void {
+    if (this.#blocked !== undefined) this.blocks.remove(this.#blocked, 0);
+    this.#blocked = undefined;
+  }
+}
