@@ -12,6 +12,7 @@ const entry = {
   batch: 'src/engine/batch.ts',
   pool: 'src/engine/pool.ts',
   diff: 'src/policy/diff.ts',
+  lab: 'src/lab/index.ts',
   lint: 'src/policy/lint.ts',
   client: 'src/client/index.ts',
   express: 'src/adapters/express.ts',
@@ -45,9 +46,17 @@ const parts = {
 const common = { target: 'es2022', platform: 'neutral', external: [/^node:/] } satisfies Options;
 const dependencies = ['lru-cache', 'valibot', 'eventemitter3'];
 
+/** What the pictures of reports are drawn with, which only `lab` and the command need. */
+const drawing = [
+  ...['array', 'color', 'format', 'interpolate', 'path', 'scale', 'shape', 'time', 'time-format'].map(
+    (part) => `d3-${part}`,
+  ),
+  'internmap',
+];
+
 /** The files that stand in the package with their licences, since the dependencies are part of them. */
 function addLicences(): void {
-  const texts = dependencies.map((name) => {
+  const texts = [...dependencies, ...drawing].map((name) => {
     const folder = `node_modules/${name}`;
     const file = readdirSync(folder).find((each) => each.startsWith('LICENSE'));
     if (file === undefined) throw new Error(`${name} has no licence`);
@@ -79,6 +88,6 @@ export default defineConfig([
     format: 'esm',
     target: 'node20',
     platform: 'node',
-    noExternal: ['csv-parse', ...dependencies],
+    noExternal: dependencies,
   },
 ]);

@@ -27,6 +27,7 @@ const BUDGETS = [
   { what: 'batch', code: '*', from: 'batch', most: 1600 },
   { what: 'pool', code: '*', from: 'pool', most: 2300 },
   { what: 'diff', code: '*', from: 'diff', most: 10_500 },
+  { what: 'lab', code: '*', from: 'lab', most: 81_000 },
   { what: 'lint', code: '*', from: 'lint', most: 29_500 },
   { what: 'client', code: '*', from: 'client', most: 8500 },
   { what: 'distributed and all it imports', code: '*', from: 'distributed', most: 55_000 },
@@ -46,7 +47,7 @@ const BUDGETS = [
     external: ['@opentelemetry/api'],
   },
   { what: 'durable-object and the engine', code: '*', from: 'durable-object', most: 46_000 },
-  { what: 'testing', code: '*', from: 'testing', most: 1200 },
+  { what: 'testing', code: '*', from: 'testing', most: 8000 },
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));

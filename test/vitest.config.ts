@@ -18,6 +18,7 @@ const config: ViteUserConfig = defineConfig({
         find: /^headgate\/(durable-object|express|fastify|fetch|hono|koa|lambda|node|opentelemetry)$/,
         replacement: file('src/adapters/$1.ts'),
       },
+      { find: /^headgate\/lab$/, replacement: file('src/lab/index.ts') },
     ],
   },
   test: {

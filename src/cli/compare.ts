@@ -1,190 +1,245 @@
-/**
- * Two policies, asked side by side about the requests of a log.
- *
- * @module
- */
+import type { ParseArgsConfig } from 'node:util';
+import { isHeadgateError, show, suggest } from '../errors.ts';
+import type { Workload } from '../lab/arrival.ts';
+import { honouring, ignoring } from '../lab/clients.ts';
+import { type CompareOptions, compare as run } from '../lab/compare.ts';
+import type { Terms } from '../lab/contender.ts';
+import { type Fit, WORKLOADS } from '../lab/workload/catalogue.ts';
+import { type Duration, parseDuration } from '../time.ts';
+import { HELP_OPTION, readArguments } from './arguments.ts';
+import { ALGORITHM_WORDS, modulesIn, namedAlgorithms, policiesIn } from './contenders.ts';
+import { jsonFigures, textFigures } from './figures.ts';
+import { EXIT, type ExitCode, type Io, misuse, oneLine, whole } from './io.ts';
+import { groupsOf, REPLAY_OPTIONS, readReplayOptions } from './replay-options.ts';
+import { commandLine, writeReport } from './report.ts';
+import { traceOf } from './trace.ts';
+import { UnreadableLines } from './unreadable-lines.ts';
 
-import type { Decision } from '../limiter/decision.ts';
-import { splitKey } from '../partition/key.ts';
-import type { PolicyDocument } from '../policy/document.ts';
-import type { Millis } from '../time.ts';
-import type { Descriptor, LoggedRequest } from './fields.ts';
-import { ask, type Checker, inTimeOrder } from './replay.ts';
-import { unitsOf } from './replay-options.ts';
+/** `headgate compare --help`. */
+const COMPARE_HELP = `Compares algorithms, policies and limiters of your own on the same traffic.
 
-/** One of the two: a policy of rates, and an engine for it. */
-export interface Side {
-  readonly policy: PolicyDocument;
-  readonly engine: Checker;
-}
+Usage: headgate compare --workload NAME --quota N --window D [options]
+       headgate compare --trace LOG --quota N --window D [options]
 
-/** Denials before and after a change. A request counts wherever it was denied. */
-export interface Shift {
-  /** Requests denied by the old policy. */
-  before: number;
-  /** Requests denied by the new one. */
-  after: number;
-  /** Of `after`, those that the old policy allowed. */
-  newlyDenied: number;
-  /** Of `before`, those that the new policy allows. */
-  newlyAllowed: number;
-}
+Traffic:
+  --workload NAME            ${listed(Object.keys(WORKLOADS))}
+  --trace LOG                an access log, CSV or JSON lines, as simulate reads
+                             them, with --format, --at, --partition, --cost,
+                             --tier and --group
+  --rate N                   requests a second of a workload
+  --length D                 how long a workload goes on, such as 10m
+  --keys N                   how many keys a workload has
+  --seed N                   where a workload draws from; default: 1
+  --retries WHO              honour: clients come back as told; ignore: about
+                             once a second; none; default: as the workload has it
 
-/** What became different for one key. */
-export interface AffectedKey {
-  /** The fields of the partition and their values; none where one budget serves all. */
-  readonly key: Readonly<Record<string, string>>;
-  newlyDenied: number;
-  newlyAllowed: number;
-}
+Contenders:
+  --quota N --window D       the limit, such as 100 and 1m
+  --algorithms LIST          ${listed(ALGORITHM_WORDS)}
+                             (a number, or a share of the quota such as 10%)
+  --policy FILE              a policy too; repeatable
+  --module FILE              a limiter of your own too: a module that exports
+                             create(); repeatable
 
-/** What a change of policy would have done to a log. */
-export interface Comparison {
-  readonly requests: number;
-  /** Requests that the policies have in different groups. */
-  readonly moved: number;
-  readonly denied: Readonly<Shift>;
-  /** By group: every group of either policy, and `unmatched` if there was such a request. */
-  readonly groups: ReadonlyMap<string, Readonly<Shift>>;
-  /** By limit, requests that its own answer denied; every limit of either policy. */
-  readonly limits: ReadonlyMap<string, Readonly<Shift>>;
-  /** Keys of the limits that made a difference, the most affected first. */
-  readonly keys: readonly Readonly<AffectedKey>[];
-  /** Instants of the first and the last request; `undefined` if there was none. */
-  readonly span: { readonly from: Millis; readonly to: Millis } | undefined;
-}
+Output:
+  --time                     also measure how long a decision takes
+  --max-keys N               keys to keep per contender; default: 100,000
+  --watch KEY                key whose usage is shown over time; repeatable
+  --json                     every figure as one line of JSON
+  --report FILE              also a page of HTML with figures
+  -h, --help                 this text
 
-/**
- * Asks both sides about every request at its own instant, in time order, those of the same instant in the order given.
- * Each side charges its own usage, so what it denies early on decides about what follows.
- *
- * @param refused - told of each request that a side takes for misuse; it counts nowhere in the comparison
- */
-export function compare(
-  requests: readonly LoggedRequest[],
-  before: Side,
-  after: Side,
-  refused: (line: number, reason: string) => void,
-): Comparison {
-  const ledger = new Ledger(before.policy, after.policy);
-  const [askBefore, askAfter] = [askerOf(before), askerOf(after)];
-  let count = 0;
-  let from: Millis | undefined;
-  let to: Millis = 0;
-  for (const { line, at, descriptor } of inTimeOrder(requests)) {
-    const [was, is] = [askBefore(descriptor, at), askAfter(descriptor, at)];
-    if (typeof was === 'string' || typeof is === 'string') {
-      refused(line, reasonOf(was, is));
-      continue;
-    }
-    from ??= at;
-    to = at;
-    count += 1;
-    ledger.add(was, is);
+Exit code: 0 done, 1 nothing could be read, 2 wrong usage.
+`;
+
+const OPTIONS = {
+  ...REPLAY_OPTIONS,
+  workload: { type: 'string' },
+  trace: { type: 'string' },
+  rate: { type: 'string' },
+  length: { type: 'string' },
+  keys: { type: 'string' },
+  seed: { type: 'string', default: '1' },
+  retries: { type: 'string' },
+  quota: { type: 'string' },
+  window: { type: 'string' },
+  algorithms: { type: 'string' },
+  policy: { type: 'string', multiple: true, default: [] },
+  module: { type: 'string', multiple: true, default: [] },
+  time: { type: 'boolean', default: false },
+  'max-keys': { type: 'string', default: '100000' },
+  watch: { type: 'string', multiple: true },
+  json: { type: 'boolean', default: false },
+  report: { type: 'string' },
+  help: HELP_OPTION,
+} satisfies ParseArgsConfig['options'];
+
+/** Runs `headgate compare`. */
+export async function compare(argv: readonly string[], io: Io): Promise<ExitCode> {
+  const { values, positionals } = readArguments({
+    args: [...argv],
+    options: OPTIONS,
+    allowPositionals: true,
+  });
+  if (values.help) {
+    io.stdout(COMPARE_HELP);
+    return EXIT.done;
   }
-  const { moved, denied, groups, limits } = ledger;
-  const keys = [...ledger.keys.values()].sort((a, b) => extentOf(b) - extentOf(a));
+  if (positionals[0] !== undefined) throw misuse(`unexpected argument ${show(positionals[0])}`);
+  if (values.trace !== undefined && values.workload !== undefined)
+    throw misuse('--trace or --workload, not both');
+  const { format, maxKeys, group, mapping } = readReplayOptions(values);
+  const policies = await policiesIn(values.policy);
+  const terms = termsOf(values.quota, values.window, policies.length > 0 && values.algorithms === undefined);
+  const algorithms = {
+    ...(terms === undefined ? {} : namedAlgorithms(values.algorithms, terms)),
+    ...Object.fromEntries(policies.map(([name, { rates }]) => [name, rates])),
+    ...Object.fromEntries(await modulesIn(values.module)),
+  };
+  const unreadable = new UnreadableLines();
+  const workload =
+    values.trace === undefined
+      ? workloadOf(values, terms)
+      : withClients(
+          traceOf(values.trace, {
+            format,
+            mapping: {
+              ...mapping,
+              ...groupsOf(
+                policies.map(([, { rates }]) => rates),
+                group,
+              ),
+            },
+            unreadable,
+            io,
+          }),
+          values.retries,
+        );
+  const comparison = await run({
+    algorithms,
+    workload,
+    maxKeys,
+    ...terms,
+    ...(values.watch === undefined ? {} : { watch: values.watch }),
+    ...(values.time ? { timer: () => performance.now() } : {}),
+    ...progressOf(workload, io),
+  } satisfies CompareOptions).catch(asMisuse);
+
+  io.stdout((values.json ? jsonFigures : textFigures)(comparison));
+  if (values.report !== undefined) {
+    const documents = Object.fromEntries(policies.map(([name, { rates }]) => [name, rates]));
+    await writeReport(
+      values.report,
+      comparison,
+      { command: commandLine(['compare', ...argv]), documents },
+      io,
+    );
+  }
+  const notes = values.trace === undefined ? [] : unreadable.report(values.trace);
+  for (const [name, { left }] of policies) {
+    for (const limit of left)
+      notes.push(`${name}: ${limit}: left out, traffic does not say how long requests run`);
+  }
+  for (const { name, refused, refusal } of comparison.contenders) {
+    if (refused > 0) notes.push(`${name}: ${whole(refused)} requests refused, the first: ${refusal}`);
+  }
+  if (comparison.workload.arrivals === 0) notes.push(`headgate: ${values.trace}: no request could be read`);
+  for (const note of notes) io.stderr(`${oneLine(note)}\n`);
+  return comparison.workload.arrivals === 0 ? EXIT.failed : EXIT.done;
+}
+
+type Values = {
+  readonly [name in 'workload' | 'rate' | 'length' | 'keys' | 'retries']?: string | undefined;
+} & {
+  readonly seed: string;
+};
+
+function workloadOf(values: Values, terms: Terms | undefined): Workload {
+  const names = Object.keys(WORKLOADS);
+  if (values.workload === undefined) throw misuse('--workload or --trace is missing');
+  const make = Object.hasOwn(WORKLOADS, values.workload) ? WORKLOADS[values.workload] : undefined;
+  if (make === undefined)
+    throw misuse(`--workload: unknown workload ${show(values.workload)}${suggest(values.workload, names)}`);
+  if (terms === undefined) throw misuse('--quota and --window are missing: a workload is cut to fit them');
+  const fit: Fit = {
+    ...terms,
+    seed: numberOf('seed', values.seed),
+    ...(values.rate === undefined ? {} : { rate: numberOf('rate', values.rate) }),
+    ...(values.length === undefined ? {} : { length: durationOf('length', values.length) }),
+    ...(values.keys === undefined ? {} : { keys: numberOf('keys', values.keys) }),
+  };
+  try {
+    return withClients(make(fit), values.retries);
+  } catch (error) {
+    return asMisuse(error);
+  }
+}
+
+/** How clients react, where that is said. */
+function withClients(workload: Workload, retries: string | undefined): Workload {
+  const { clients, ...rest } = workload;
+  const next = clients?.next === undefined ? {} : { next: clients.next };
+  switch (retries) {
+    case undefined:
+      return workload;
+    case 'none':
+      return clients?.next === undefined ? rest : { ...rest, clients: { retryAt: () => undefined, ...next } };
+    case 'honour':
+      return { ...rest, clients: { ...honouring(), ...next } };
+    case 'ignore':
+      return { ...rest, clients: { ...ignoring(), ...next } };
+    default:
+      throw misuse(`--retries takes honour, ignore or none, not ${show(retries)}`);
+  }
+}
+
+function termsOf(
+  quota: string | undefined,
+  window: string | undefined,
+  isOptional: boolean,
+): Terms | undefined {
+  if (quota === undefined && window === undefined && isOptional) return undefined;
+  if (quota === undefined) throw misuse('--quota is missing');
+  if (window === undefined) throw misuse('--window is missing');
+  return { quota: numberOf('quota', quota), window: durationOf('window', window) };
+}
+
+function numberOf(option: string, text: string): number {
+  if (/^\d{1,16}(\.\d{1,9})?$/.test(text)) return Number(text);
+  throw misuse(`--${option} takes a number, not ${show(text)}`);
+}
+
+function durationOf(option: string, text: string): number {
+  try {
+    return parseDuration(text as Duration, option);
+  } catch (error) {
+    return asMisuse(error);
+  }
+}
+
+/** A wrong option of the lab is a wrong option of the command. */
+function asMisuse(error: unknown): never {
+  if (!isHeadgateError(error, 'PolicyError')) throw error;
+  const option = error.path.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw misuse(`--${option}: ${error.faults[0]?.message}`);
+}
+
+/** Tells whoever watches how many arrivals there have been; for a log, its reading tells. */
+function progressOf({ expected }: Workload, io: Io): Pick<CompareOptions, 'progress'> {
+  if (!io.isTTY || expected === undefined) return {};
   return {
-    requests: count,
-    moved,
-    denied,
-    groups,
-    limits,
-    keys,
-    span: from === undefined ? undefined : { from, to },
+    progress: (arrivals, isLast) =>
+      io.stderr(isLast ? '\r\x1b[K' : `\r${whole(arrivals)} of about ${whole(expected)} arrivals`),
   };
 }
 
-/** Counts what both sides decided. */
-class Ledger {
-  readonly denied = noShift();
-  readonly groups: Map<string, Shift>;
-  readonly limits: Map<string, Shift>;
-  /** By what tells them apart. */
-  readonly keys = new Map<string, AffectedKey>();
-  moved = 0;
-  readonly #before: PolicyDocument;
-  readonly #after: PolicyDocument;
-
-  constructor(before: PolicyDocument, after: PolicyDocument) {
-    this.#before = before;
-    this.#after = after;
-    this.groups = shifts([before, after].flatMap(({ groups }) => Object.keys(groups)));
-    this.limits = shifts([before, after].flatMap(({ limits }) => Object.keys(limits)));
+/** Names in lines that fit beside the options. */
+function listed(names: readonly string[]): string {
+  const lines = [''];
+  for (const name of names) {
+    const last = lines.at(-1) ?? '';
+    if (last.length + name.length > 46) lines.push(name);
+    else lines[lines.length - 1] = last === '' ? name : `${last}, ${name}`;
   }
-
-  add(was: Decision, is: Decision): void {
-    if (was.group !== is.group) this.moved += 1;
-    this.#note(was, 'before');
-    this.#note(is, 'after');
-    if (was.allowed && !is.allowed) this.#noteChange(is, this.#after, 'newlyDenied');
-    if (!was.allowed && is.allowed) this.#noteChange(was, this.#before, 'newlyAllowed');
-  }
-
-  #note(decision: Decision, figure: keyof Shift): void {
-    // No policy names the group of requests that no pattern matches.
-    const group = this.groups.get(decision.group) ?? noShift();
-    this.groups.set(decision.group, group);
-    if (decision.allowed) return;
-    for (const shift of [this.denied, group]) shift[figure] += 1;
-    for (const { name } of refusing(decision)) {
-      const limit = this.limits.get(name);
-      if (limit !== undefined) limit[figure] += 1;
-    }
-  }
-
-  #noteChange(denial: Decision, policy: PolicyDocument, change: 'newlyDenied' | 'newlyAllowed'): void {
-    this.#note(denial, change);
-    for (const [id, key] of keysOf(denial, policy)) {
-      const affected = this.keys.get(id) ?? { key, newlyDenied: 0, newlyAllowed: 0 };
-      this.keys.set(id, affected);
-      affected[change] += 1;
-    }
-  }
-}
-
-function shifts(names: readonly string[]): Map<string, Shift> {
-  return new Map(names.map((name) => [name, noShift()]));
-}
-
-function noShift(): Shift {
-  return { before: 0, after: 0, newlyDenied: 0, newlyAllowed: 0 };
-}
-
-function extentOf({ newlyDenied, newlyAllowed }: AffectedKey): number {
-  return newlyDenied + newlyAllowed;
-}
-
-/** Asks one side, leaving out costs in units that only the other policy counts. */
-function askerOf({ policy, engine }: Side): (descriptor: Descriptor, at: Millis) => Decision | string {
-  const units = unitsOf(policy);
-  return ({ cost, ...descriptor }, at) => {
-    const counted = cost && Object.fromEntries(Object.entries(cost).filter(([unit]) => units.has(unit)));
-    return ask(engine, counted === undefined ? descriptor : { ...descriptor, cost: counted }, at);
-  };
-}
-
-/** Why there is nothing to compare. */
-function reasonOf(was: Decision | string, is: Decision | string): string {
-  if (was === is) return String(was);
-  return typeof was === 'string' ? `in the old policy, ${was}` : `in the new policy, ${is}`;
-}
-
-/** The limits that have denied a request. */
-function refusing({ limits }: Decision): Decision['limits'] {
-  return limits.filter(({ allowed, mode }) => !allowed && mode !== 'shadow');
-}
-
-/** The keys that a request was denied for, each once, by what tells them apart. */
-function keysOf(decision: Decision, policy: PolicyDocument): Map<string, AffectedKey['key']> {
-  const keys = new Map<string, AffectedKey['key']>();
-  for (const { name, key } of refusing(decision)) {
-    if (key === undefined) continue;
-    const fields = [policy.limits[name]?.per ?? []].flat().sort();
-    // With `"missing": "shared"` the empty key, or a value, stands for nobody.
-    const values = splitKey(key, fields.length);
-    const named = Object.fromEntries(fields.map((field, i) => [field, values[i] ?? '']));
-    keys.set(JSON.stringify(named), named);
-  }
-  return keys;
+  return lines.join(`,\n${' '.repeat(29)}`);
 }

@@ -1,6 +1,6 @@
-import type { AffectedKey, Comparison, Shift } from './compare.ts';
 import { oneLine, whole } from './io.ts';
 import { share, table } from './layout.ts';
+import type { AffectedKey, Comparison, Shift } from './side-by-side.ts';
 import { jsonSpan, textSpan } from './summary.ts';
 
 /** How many keys are named. */

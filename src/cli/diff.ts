@@ -1,8 +1,8 @@
 import { createEngine } from '../engine/engine.ts';
+import type { LoggedRequest } from '../lab/trace/request.ts';
 import type { ReloadReport } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { expectFiles, HELP_OPTION, readArguments } from './arguments.ts';
-import { type Comparison, compare } from './compare.ts';
 import { jsonComparison, textComparison } from './comparison.ts';
 import { EXIT, type ExitCode, type Io, misuse, oneLine } from './io.ts';
 import { wrapped } from './layout.ts';
@@ -17,6 +17,8 @@ import {
   readReplayOptions,
 } from './replay-options.ts';
 import { type Replayer, replayerFor, replayNotes } from './replayer.ts';
+import { reportReplay } from './report.ts';
+import { type Comparison, sideBySide } from './side-by-side.ts';
 
 /** `headgate diff --help`. */
 const DIFF_HELP = `Says what a change of policy changes: field by field, where requests go, what
@@ -32,6 +34,7 @@ ${LOG_HELP}
 
 Options, all but the last two for the log:
 ${REPLAY_HELP}
+  --report FILE              also a page of HTML with figures
   --json                     all of it as one line of JSON
   -h, --help                 this text
 
@@ -44,7 +47,12 @@ nothing could be read, 2 wrong usage.
 export async function diff(argv: readonly string[], io: Io): Promise<ExitCode> {
   const { values, positionals } = readArguments({
     args: [...argv],
-    options: { ...REPLAY_OPTIONS, json: { type: 'boolean', default: false }, help: HELP_OPTION },
+    options: {
+      ...REPLAY_OPTIONS,
+      json: { type: 'boolean', default: false },
+      report: { type: 'string' },
+      help: HELP_OPTION,
+    },
     allowPositionals: true,
   });
   if (values.help) {
@@ -60,6 +68,11 @@ export async function diff(argv: readonly string[], io: Io): Promise<ExitCode> {
   const replayed = logFile === undefined ? undefined : await replayBoth(logFile, settings, policies, io);
 
   io.stdout(values.json ? jsonDiff(report, replayed) : textDiff(report, replayed));
+  if (values.report !== undefined && logFile !== undefined && replayed !== undefined) {
+    const { requests, before, after } = replayed;
+    const replay = { log: logFile, requests, settings, policies: { old: before, new: after } };
+    await reportReplay(values.report, replay, { title: 'Diff', argv: ['diff', ...argv] }, io);
+  }
   for (const note of replayed?.notes ?? []) io.stderr(`${oneLine(note)}\n`);
   return replayed?.comparison.requests === 0 ? EXIT.failed : EXIT.done;
 }
@@ -69,6 +82,11 @@ type Pair = readonly [PolicyDocument, PolicyDocument];
 
 /** What came of a log under both policies. */
 interface Replayed {
+  readonly requests: readonly LoggedRequest[];
+  /** The old policy, as it was asked. */
+  readonly before: PolicyDocument;
+  /** The new one. */
+  readonly after: PolicyDocument;
   readonly comparison: Comparison;
   readonly unparsed: number;
   /** What standard error is to be told. */
@@ -80,15 +98,23 @@ async function replayBoth(file: string, settings: ReplaySettings, policies: Pair
   const replayer = (policy: PolicyDocument): Replayer =>
     replayerFor(policy, settings.maxKeys, requests.length);
   const [before, after] = [replayer(policies[0]), replayer(policies[1])];
-  const comparison = compare(requests, before, after, (line, reason) => unreadable.add(line, reason));
+  const comparison = sideBySide(requests, before, after, (line, reason) => unreadable.add(line, reason));
   const notes = [...unreadable.report(file), ...replayNotes([before, after], settings)];
   if (comparison.requests === 0) notes.push(`headgate: ${file}: no request could be read`);
-  return { comparison, unparsed: unreadable.count, notes };
+  return {
+    requests,
+    before: before.policy,
+    after: after.policy,
+    comparison,
+    unparsed: unreadable.count,
+    notes,
+  };
 }
 
 /** Options for a log are no use without one: it was left out, most likely. */
-function checkNoReplay({ format, partition, cost, tier, group }: ReplayValues): void {
-  const given = Object.entries({ format, partition: partition[0], cost: cost[0], tier, group });
+function checkNoReplay(values: ReplayValues & { readonly report?: string }): void {
+  const { format, partition, cost, tier, group, report } = values;
+  const given = Object.entries({ format, partition: partition[0], cost: cost[0], tier, group, report });
   for (const [option, value] of given) if (value !== undefined) throw misuse(`--${option} goes with a LOG`);
 }
 

@@ -1,10 +1,10 @@
 import { createEngine } from '../engine/engine.ts';
 import type { Explanation } from '../engine/explain.ts';
 import { isHeadgateError, show } from '../errors.ts';
+import { readInstant } from '../lab/trace/instant.ts';
 import { FIELD_FORM, isField } from '../policy/name.ts';
 import type { Millis } from '../time.ts';
 import { expectFiles, HELP_OPTION, readArguments } from './arguments.ts';
-import { readInstant } from './instant.ts';
 import { EXIT, type ExitCode, type Io, misuse } from './io.ts';
 import { wrapped } from './layout.ts';
 import { openPolicy } from './policy-file.ts';

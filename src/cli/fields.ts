@@ -1,48 +1,14 @@
 /**
- * From the columns of a log to the descriptor of a request.
+ * The options that say which columns of a log hold what.
  *
  * @module
  */
 
-import { show, suggest } from '../errors.ts';
+import { isHeadgateError, show, suggest } from '../errors.ts';
+import { LOG_FORMATS, type LogFormat } from '../lab/trace/log.ts';
+import { fitMapping, type Mapping } from '../lab/trace/request.ts';
 import { FIELD_FORM, isField } from '../policy/name.ts';
-import type { Millis } from '../time.ts';
-import { readInstant } from './instant.ts';
 import { misuse } from './io.ts';
-import type { Field } from './log-sink.ts';
-
-/** Facts of one request as an engine takes them. */
-export interface Descriptor {
-  readonly method?: string;
-  readonly path?: string;
-  readonly group?: string;
-  readonly tier?: string;
-  readonly cost?: Readonly<Record<string, number>>;
-  readonly [field: string]: unknown;
-}
-
-/** One line of a log: what was asked, and when. */
-export interface LoggedRequest {
-  readonly line: number;
-  readonly at: Millis;
-  readonly descriptor: Descriptor;
-}
-
-/** Which columns hold what. */
-export interface Mapping {
-  /** Column of the instant. */
-  readonly at: string;
-  /** Column of the tier. */
-  readonly tier?: string;
-  /** Group of every request. */
-  readonly group?: string;
-  /** Group of the requests that have no path, unless the log has a column for it. */
-  readonly pathlessGroup?: string;
-  /** Column of each partition field. */
-  readonly partition: ReadonlyMap<string, string>;
-  /** Columns that add up to the cost in each unit. */
-  readonly cost: ReadonlyMap<string, readonly string[]>;
-}
 
 /**
  * Reads `--partition` arguments: `ip=address`, several separated by commas; `account` means `account=account`.
@@ -83,93 +49,34 @@ export function readCosts(texts: readonly string[]): Map<string, readonly string
 }
 
 /**
- * The mapping for a log whose lines all have the same columns: each that is used has to be there, once.
+ * Reads `--format`.
  *
- * @throws Failure (exit code 2) with the nearest column there is
+ * @throws Failure (exit code 2)
  */
-export function fitMapping(mapping: Mapping, columns: readonly string[]): Mapping {
-  const used = [
-    ['--at', mapping.at],
-    ...(mapping.tier === undefined ? [] : [['--tier', mapping.tier]]),
-    ...[...mapping.partition.values()].map((column) => ['--partition', column]),
-    ...[...mapping.cost.values()].flat().map((column) => ['--cost', column]),
-  ];
-  for (const [option, column] of used) {
-    const found = columns.filter((name) => name === column).length;
-    if (found > 1) throw misuse(`${option}: the log has ${found} columns ${show(column)}`);
-    if (found < 1)
-      throw misuse(`${option}: the log has no column ${show(column)}${suggest(column, columns)}`);
-  }
-  const { pathlessGroup, ...rest } = mapping;
-  if (columns.includes('path')) return rest;
-  if (mapping.group === undefined && pathlessGroup === undefined) {
-    throw misuse('the log has no column "path" to find the group by; name the group with --group NAME');
-  }
-  return mapping;
-}
-
-/** Makes what turns a line into a request, or into the reason why it is none. */
-export function requestReader(mapping: Mapping): (line: number, field: Field) => LoggedRequest | string {
-  const keep = interner();
-  return (line, field) => {
-    const written = field(mapping.at);
-    const at = written === undefined ? undefined : readInstant(written);
-    if (at === undefined) return missing(written, mapping.at, 'instant');
-
-    const cost = costOf(mapping.cost, field);
-    if (typeof cost === 'string') return cost;
-
-    const path = keep(field('path'));
-    const facts: [string, unknown][] = [
-      ['group', mapping.group ?? (path === undefined ? mapping.pathlessGroup : undefined)],
-      ['method', keep(field('method'))],
-      ['path', path],
-      ['tier', mapping.tier === undefined ? undefined : keep(field(mapping.tier))],
-      ['cost', cost],
-    ];
-    for (const [name, column] of mapping.partition) facts.push([name, keep(field(column))]);
-    return { line, at, descriptor: Object.fromEntries(facts.filter(([, value]) => value !== undefined)) };
-  };
-}
-
-/** Cost by unit, one request unless said otherwise; `undefined` where that is all; text: what is wrong with it. */
-function costOf(
-  costs: ReadonlyMap<string, readonly string[]>,
-  field: Field,
-): Record<string, number> | string | undefined {
-  if (costs.size === 0) return undefined;
-  const cost: Record<string, number> = { requests: 1 };
-  for (const [unit, columns] of costs) {
-    let sum = 0;
-    for (const column of columns) {
-      const written = field(column);
-      if (written === undefined || !/^\d{1,16}$/.test(written))
-        return missing(written, column, 'whole number');
-      sum += Number(written);
-    }
-    cost[unit] = sum;
-  }
-  return cost;
-}
-
-function missing(written: string | undefined, column: string, what: string): string {
-  return written === undefined
-    ? `there is no ${show(column)}`
-    : `${show(column)} holds no ${what}: ${show(written)}`;
+export function readFormat(text: string | undefined): LogFormat | undefined {
+  const format = LOG_FORMATS.find((name) => name === text);
+  if (format !== text) throw misuse(`--format: unknown format ${show(text)}${suggest(text, LOG_FORMATS)}`);
+  return format;
 }
 
 /**
- * Makes a function that returns the same string for equal strings, cut loose from the line it was found in: a piece of
- * a line would keep the whole line in memory.
+ * The mapping for a log whose lines all have the same columns, see {@link fitMapping}.
+ *
+ * @throws Failure (exit code 2) naming the option whose column is not there, or the group that is not known
  */
-function interner(): (text: string | undefined) => string | undefined {
-  const kept = new Map<string, string>();
-  return (text) => {
-    if (text === undefined) return undefined;
-    const known = kept.get(text);
-    if (known !== undefined) return known;
-    const own = Buffer.from(text, 'utf16le').toString('utf16le');
-    kept.set(own, own);
-    return own;
-  };
+export function fitOptions(mapping: Mapping, columns: readonly string[]): Mapping {
+  const fitted = fitColumns(mapping, columns);
+  if (columns.includes('path') || mapping.group !== undefined || mapping.pathlessGroup !== undefined)
+    return fitted;
+  throw misuse('the log has no column "path" to find the group by; name the group with --group NAME');
+}
+
+/** The same where nobody asks for a group. */
+function fitColumns(mapping: Mapping, columns: readonly string[]): Mapping {
+  try {
+    return fitMapping(mapping, columns);
+  } catch (error) {
+    if (!isHeadgateError(error, 'PolicyError')) throw error;
+    throw misuse(`--${error.path}: ${error.faults[0]?.message}`);
+  }
 }

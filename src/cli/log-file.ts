@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { fileFailure, type Io } from './io.ts';
-import { guessFormat, type LogFormat, readLog } from './log.ts';
-import type { LogSink } from './log-sink.ts';
+import { isHeadgateError } from '../errors.ts';
+import { guessFormat, type LogFormat, readLog } from '../lab/trace/log.ts';
+import type { LogSink } from '../lab/trace/log-sink.ts';
+import { Failure, fileFailure, type Io } from './io.ts';
 
 /** Longer files show how far the reading has come. In bytes. */
 const LONG_FILE = 10_000_000;
@@ -22,12 +23,13 @@ export async function readLogFile(
   try {
     await readLog(piecesOf(file, io), (firstLine) => format ?? guessFormat(file, firstLine), sink);
   } catch (error) {
+    if (isHeadgateError(error, 'DescriptorError')) throw new Failure(`${file}: ${error.message}`);
     throw fileFailure(error, file);
   }
 }
 
 /** The text of a file; somebody who watches is told how far a long one has been read. */
-async function* piecesOf(file: string, io: Io): AsyncGenerator<string> {
+export async function* piecesOf(file: string, io: Io): AsyncGenerator<string> {
   const { size } = await stat(file);
   const stream = createReadStream(file, 'utf8');
   const isShown = io.isTTY && size > LONG_FILE;

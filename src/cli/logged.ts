@@ -1,8 +1,9 @@
+import type { LogSink } from '../lab/trace/log-sink.ts';
+import { type LoggedRequest, type Mapping, requestReader } from '../lab/trace/request.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { fitMapping, type LoggedRequest, type Mapping, requestReader } from './fields.ts';
+import { fitOptions } from './fields.ts';
 import type { Io } from './io.ts';
 import { readLogFile } from './log-file.ts';
-import type { LogSink } from './log-sink.ts';
 import { mappingFor, type ReplaySettings } from './replay-options.ts';
 import { UnreadableLines } from './unreadable-lines.ts';
 
@@ -35,7 +36,7 @@ function collect(requests: LoggedRequest[], unreadable: UnreadableLines, mapping
   let toRequest = requestReader(mapping);
   return {
     columns: (names) => {
-      toRequest = requestReader(fitMapping(mapping, names));
+      toRequest = requestReader(fitOptions(mapping, names));
     },
     line: (number, field) => {
       const request = toRequest(number, field);

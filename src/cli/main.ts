@@ -6,14 +6,18 @@
 
 import { version } from '../../package.json';
 import { show, suggest } from '../errors.ts';
+import { bench } from './bench.ts';
 import { check } from './check.ts';
+import { compare } from './compare.ts';
 import { diff } from './diff.ts';
 import { explain } from './explain.ts';
 import { EXIT, type ExitCode, Failure, type Io, misuse, oneLine } from './io.ts';
 import { simulate } from './simulate.ts';
 
 const COMMANDS: Readonly<Record<string, (argv: readonly string[], io: Io) => Promise<ExitCode>>> = {
+  bench,
   check,
+  compare,
   diff,
   explain,
   simulate,
@@ -25,7 +29,9 @@ const HELP = `Rate limit policies, checked and tried out.
 Usage: headgate COMMAND [options]
 
 Commands:
+  bench                    time limiters of your own beside headgate
   check POLICY             print every fault of a policy, and likely mistakes
+  compare                  compare algorithms and policies on the same traffic
   diff OLD NEW [LOG]       say what a change of policy changes, also for a log
   explain POLICY REQUEST   say how a request would be decided, and why
   simulate POLICY LOG      replay an access log against a policy

@@ -5,10 +5,12 @@
  */
 
 import { show, suggest } from '../errors.ts';
+import type { LogFormat } from '../lab/trace/log.ts';
+import type { Mapping } from '../lab/trace/request.ts';
+import { unitsOf } from '../lab/units.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { type Mapping, readCosts, readPartition } from './fields.ts';
+import { readCosts, readFormat, readPartition } from './fields.ts';
 import { misuse } from './io.ts';
-import { LOG_FORMATS, type LogFormat } from './log.ts';
 
 /** What a log may be, for `--help`. */
 export const LOG_HELP = `LOG is in Apache's and nginx's combined or common format, with the columns
@@ -90,7 +92,7 @@ const MOST_KEYS = 2 ** 24;
 /** @throws Failure (exit code 2) */
 export function readReplayOptions(values: ReplayValues): ReplaySettings {
   return {
-    format: checkFormat(values.format),
+    format: readFormat(values.format),
     maxKeys: checkMaxKeys(values['max-keys']),
     group: values.group,
     mapping: {
@@ -112,18 +114,6 @@ export function mappingFor({ mapping, group }: ReplaySettings, policies: readonl
   return { ...mapping, ...groupsOf(policies, group) };
 }
 
-/** Units that limits of a policy count. */
-export function unitsOf({ limits }: PolicyDocument): Set<string> {
-  const named = Object.values(limits).flatMap((limit) => ('unit' in limit ? (limit.unit ?? []) : []));
-  return new Set(['requests', ...named]);
-}
-
-function checkFormat(text: string | undefined): LogFormat | undefined {
-  const format = LOG_FORMATS.find((name) => name === text);
-  if (format !== text) throw misuse(`--format: unknown format ${show(text)}${suggest(text, LOG_FORMATS)}`);
-  return format;
-}
-
 function checkMaxKeys(text: string): number {
   const keys = /^\d{1,10}$/.test(text) ? Number(text) : 0;
   if (keys >= 1 && keys <= MOST_KEYS) return keys;
@@ -138,8 +128,12 @@ function checkUnits(policies: readonly PolicyDocument[], cost: Mapping['cost']):
   }
 }
 
-/** The group that was named, or the only one there is. */
-function groupsOf(
+/**
+ * The group that was named, or the only one there is.
+ *
+ * @throws Failure (exit code 2) if a policy does not have it
+ */
+export function groupsOf(
   policies: readonly PolicyDocument[],
   named: string | undefined,
 ): Pick<Mapping, 'group' | 'pathlessGroup'> {

@@ -1,13 +1,13 @@
 import { isHeadgateError } from '../errors.ts';
+import type { LoggedDescriptor, LoggedRequest } from '../lab/trace/request.ts';
 import type { Decision } from '../limiter/decision.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { partitionId } from '../policy/partition.ts';
 import type { Millis } from '../time.ts';
-import type { Descriptor, LoggedRequest } from './fields.ts';
 
 /** What is asked: the one method of an engine that a replay needs. */
 export interface Checker {
-  check(descriptor: Descriptor, options: { readonly now: Millis }): Decision;
+  check(descriptor: LoggedDescriptor, options: { readonly now: Millis }): Decision;
 }
 
 /** How many requests of a group went ahead. */
@@ -85,7 +85,7 @@ export function inTimeOrder(requests: readonly LoggedRequest[]): LoggedRequest[]
 }
 
 /** The decision, or why the engine would not make one. */
-export function ask(engine: Checker, descriptor: Descriptor, now: Millis): Decision | string {
+export function ask(engine: Checker, descriptor: LoggedDescriptor, now: Millis): Decision | string {
   try {
     return engine.check(descriptor, { now });
   } catch (error) {

@@ -22,12 +22,15 @@ export interface Replayer {
 /** An engine for the rates of a policy. */
 export function replayerFor(policy: PolicyDocument, maxKeys: number, requests: number): Replayer {
   const { rates, left } = ratesOnly(policy);
-  // No more keys than requests, since room is made for all at once. A fixed seed, so that the same log gives the same
-  // figures even where keys have to share.
-  const room = Math.max(1, Math.min(maxKeys, requests));
-  const engine = createEngine(rates, { maxKeys: room, seed: 0 });
+  // A fixed seed, so that the same log gives the same figures even where keys have to share.
+  const engine = createEngine(rates, { maxKeys: roomFor(maxKeys, requests), seed: 0 });
   const hasShared = (): boolean => Object.values(engine.stats().partitions).some(({ joined }) => joined > 0);
   return { policy: rates, engine, left, hasShared, shadows: () => engine.stats().shadows };
+}
+
+/** How many keys to keep: no more than there are requests, since room is made for all at once. */
+export function roomFor(maxKeys: number, requests: number): number {
+  return Math.max(1, Math.min(maxKeys, requests));
 }
 
 /** What the figures of a replay do not show. */

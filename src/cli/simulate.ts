@@ -5,6 +5,7 @@ import { openPolicy } from './policy-file.ts';
 import { replay } from './replay.ts';
 import { LOG_HELP, REPLAY_HELP, REPLAY_OPTIONS, readReplayOptions } from './replay-options.ts';
 import { replayerFor, replayNotes } from './replayer.ts';
+import { reportReplay } from './report.ts';
 import { jsonSummary, textSummary } from './summary.ts';
 
 /** `headgate simulate --help`. */
@@ -17,6 +18,7 @@ ${LOG_HELP}
 Options:
 ${REPLAY_HELP}
   --json                     the summary as JSON
+  --report FILE              also a page of HTML with figures
   -h, --help                 this text
 
 Lines that cannot be read are counted, and the first five are named on standard
@@ -27,7 +29,12 @@ error. Exit code: 0 done, 1 nothing could be read, 2 wrong usage.
 export async function simulate(argv: readonly string[], io: Io): Promise<ExitCode> {
   const { values, positionals } = readArguments({
     args: [...argv],
-    options: { ...REPLAY_OPTIONS, json: { type: 'boolean', default: false }, help: HELP_OPTION },
+    options: {
+      ...REPLAY_OPTIONS,
+      json: { type: 'boolean', default: false },
+      report: { type: 'string' },
+      help: HELP_OPTION,
+    },
     allowPositionals: true,
   });
   if (values.help) {
@@ -42,6 +49,11 @@ export async function simulate(argv: readonly string[], io: Io): Promise<ExitCod
   const outcome = replay(requests, policy, replayer.engine, (line, reason) => unreadable.add(line, reason));
 
   io.stdout((values.json ? jsonSummary : textSummary)(outcome, unreadable.count, replayer.shadows()));
+  if (values.report !== undefined) {
+    const replayed = { log: logFile, requests, settings, policies: { policy: replayer.policy } };
+    const made = { title: 'Simulation', argv: ['simulate', ...argv] };
+    await reportReplay(values.report, replayed, made, io);
+  }
   const notes = [...unreadable.report(logFile), ...replayNotes([replayer], settings)];
   if (outcome.requests === 0) notes.push(`headgate: ${logFile}: no request could be read`);
   for (const note of notes) io.stderr(`${oneLine(note)}\n`);

@@ -1,43 +1,37 @@
-/**
- * The laws of rate algorithms. Each has two sides: a limiter that denies everything breaks it, and so does one that
- * admits everything.
- */
+/** The laws of `headgate/testing`, run on one algorithm, and then on limiters that are none, which break each of them. */
 
+import * as fc from 'fast-check';
+import { type AlgorithmLawsOptions, algorithmLaws, type RatePlan } from 'headgate/testing';
 import { describe, expect, it } from 'vitest';
-import type { RatePlan } from '../fixtures/algorithm-key.ts';
+import type { Algorithm } from '../../src/algorithms/algorithm.ts';
 import { SHAMS } from '../fixtures/shams.ts';
-import { CHARGING } from './algorithm-laws/charging.ts';
-import { CONVERTING } from './algorithm-laws/converting.ts';
-import { GRANTING } from './algorithm-laws/granting.ts';
-import type { Law, Subject } from './algorithm-laws/law.ts';
-import { STATE } from './algorithm-laws/state.ts';
 
-export type { Subject } from './algorithm-laws/law.ts';
+/** One algorithm, as the laws need to know it; everything is declared. */
+export type Subject = Required<Omit<AlgorithmLawsOptions<RatePlan>, 'fc' | 'numRuns'>> & {
+  readonly algorithm: Algorithm;
+};
 
-const LAWS: Readonly<Record<string, Law>> = { ...GRANTING, ...STATE, ...CHARGING, ...CONVERTING };
+/** How many laws there are. */
+const LAWS = 21;
 
 /** Runs every law on one algorithm, and then on limiters that are none, which have to break each of them. */
-export function describeAlgorithm(name: string, subject: Subject, numRuns: number): void {
+export function describeAlgorithm(name: string, { algorithm, ...subject }: Subject, numRuns: number): void {
+  const lawsOf = (one: Algorithm, runs: number) => algorithmLaws(one, { fc, ...subject, numRuns: runs });
+
   describe(name, () => {
-    it.each(Object.entries(LAWS))('should %s', (_title, law) => law(subject, { numRuns }));
+    it.each(lawsOf(algorithm, numRuns))('should $name', ({ check }) => check());
 
     it.each(SHAMS)('should not pass for one that %s', (_title, sham) => {
-      const disguise = (plan: RatePlan): RatePlan => ({ ...plan, algorithm: sham(plan.algorithm) });
-      const fake: Subject = {
-        ...subject,
-        plans: subject.plans.map(disguise),
-        siblings: (plan) => subject.siblings(plan).map(disguise),
-        strangers: (plan) => subject.strangers(plan).map(disguise),
-      };
-      const kept = Object.entries(LAWS).filter(([, law]) => !breaks(fake, law));
-      expect(kept.map(([title]) => title)).toEqual([]);
+      const laws = lawsOf(sham(algorithm), 20);
+      expect(laws).toHaveLength(LAWS);
+      expect(laws.filter((law) => !breaks(law.check)).map((law) => law.name)).toEqual([]);
     });
   });
 }
 
-function breaks(subject: Subject, law: Law): boolean {
+function breaks(check: () => void): boolean {
   try {
-    law(subject, { numRuns: 20, endOnFailure: true });
+    check();
     return false;
   } catch {
     return true;

@@ -40,6 +40,7 @@ describe('docs/cli.md', () => {
       'explain',
       'simulate',
       'diff',
+      'compare',
     ]);
   });
 
@@ -54,7 +55,7 @@ describe('docs/cli.md', () => {
 
   it('should have every option that --help tells of', async () => {
     const text = await readFile(new URL('../../docs/cli.md', import.meta.url), 'utf8');
-    for (const [, command = ''] of (await run('--help')).stdout.matchAll(/^ {2}([a-z]+) [A-Z]/gm)) {
+    for (const [, command = ''] of (await run('--help')).stdout.matchAll(/^ {2}([a-z]+) /gm)) {
       const { stdout } = await run(command, '--help');
       for (const [option] of stdout.matchAll(/^ {2}--[a-z-]+/gm))
         expect(text).toContain(`\`${option.trim()}`);

@@ -128,6 +128,21 @@ describe('a runtime with nothing but the language', () => {
     );
     expect(decisions).toEqual([[], true, 599, 'blocked', 'bad-key', true]);
   });
+
+  it('should be enough for the laboratory and its reports', async () => {
+    const seen = await inNode(`
+      for (const name of ${JSON.stringify(ABSENT)}) delete globalThis[name];
+      const { compare, zipf, readTrace, htmlReport, ignoring } = await import(${JSON.stringify(dist('lab.js'))});
+      const { tokenBucket } = await import(${JSON.stringify(dist('index.js'))});
+      const algorithms = { bucket: tokenBucket({ quota: 5, window: '10s' }) };
+      const drawn = await compare({ algorithms, workload: zipf({ length: '1m', clients: ignoring() }) });
+      async function* pieces() { yield 'time,ip\\n1,"a"\\n'; yield '2,"a,b"\\n'; }
+      const log = { name: 'log', description: '', seed: 0, arrivals: () => readTrace(pieces(), { name: 'x.csv' }) };
+      const read = await compare({ algorithms, workload: log });
+      tell([drawn.contenders[0].denied > 0, read.contenders[0].admitted, htmlReport(drawn).includes('</svg>')]);
+    `);
+    expect(seen).toEqual([true, 2, true]);
+  });
 });
 
 describe('importing', () => {
@@ -139,12 +154,14 @@ describe('importing', () => {
     ['durable-object.js', 'import'],
     ['fetch.js', 'import'],
     ['node.js', 'import'],
+    ['lab.js', 'import'],
     ['testing.js', 'import'],
     ['index.cjs', 'require'],
     ['client.cjs', 'require'],
     ['durable-object.cjs', 'require'],
     ['fetch.cjs', 'require'],
     ['node.cjs', 'require'],
+    ['lab.cjs', 'require'],
     ['testing.cjs', 'require'],
   ])('should have no side effects: %s', async (file, how) => {
     const url = JSON.stringify(dist(file));

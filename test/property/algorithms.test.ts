@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { algorithmLaws } from 'headgate/testing';
 import { describe, expect, it } from 'vitest';
 import { type Anchor, fixedWindow } from '../../src/algorithms/fixed-window.ts';
 import { slidingWindow } from '../../src/algorithms/sliding-window.ts';
 import { tokenBucket } from '../../src/algorithms/token-bucket.ts';
+import { assertAgrees, takeAll } from '../../src/testing/answers.ts';
+import { drawing, type Scale } from '../../src/testing/drawing.ts';
+import { Key, type RatePlan } from '../../src/testing/key.ts';
 import { MAX_INSTANT, type Millis } from '../../src/time.ts';
 import { describeAlgorithm, type Subject } from '../contract/algorithm.ts';
-import { Key, type RatePlan } from '../fixtures/algorithm-key.ts';
-import { assertAgrees, takeAll } from '../fixtures/answers.ts';
-import { costs, type Scale, starts, waits } from '../fixtures/histories.ts';
 import { exactLog, gcra, windowCounters, windowLog } from '../fixtures/oracles.ts';
 import { seeded } from '../fixtures/seeded.ts';
+
+const { costs, starts, waits } = drawing(fc);
 
 const NUM_RUNS = 300;
 const DAYS = 86_400_000;
@@ -40,8 +43,11 @@ const EXTREME: typeof HARD = [
   [2 ** 53 - 1, 2 ** 51, 3],
 ];
 
+const ANY = { quota: 1, window: 1 };
+
 const fixed = (anchor: Anchor): Omit<Subject, 'most'> => ({
-  plans: fc.record({ quota: quotas, window: windows }).map((rate) => fixedWindow({ ...rate, anchor })),
+  algorithm: fixedWindow({ ...ANY, anchor }).algorithm,
+  plan: fc.record({ quota: quotas, window: windows }).map((rate) => fixedWindow({ ...rate, anchor })),
   siblings: ({ window }) => quotas.map((quota) => fixedWindow({ quota, window, anchor })),
   strangers: ({ quota }) =>
     fc
@@ -69,7 +75,8 @@ const FROM_EPOCH: Subject = {
 };
 
 const SLIDING: Subject = {
-  plans: fc.record({ quota: quotas, window: windows }).map(slidingWindow),
+  algorithm: slidingWindow(ANY).algorithm,
+  plan: fc.record({ quota: quotas, window: windows }).map(slidingWindow),
   siblings: ({ window }) => quotas.map((quota) => slidingWindow({ quota, window })),
   strangers: ({ quota }) => windows.map((window) => slidingWindow({ quota, window })),
   loss: () => 0,
@@ -87,7 +94,8 @@ const drainOf = ({ quota, window }: RatePlan, units: number) => Math.ceil((units
 const drips = ({ quota, window }: RatePlan, span: Millis) => Math.floor((quota * span) / window);
 
 const TOKEN_BUCKET: Subject = {
-  plans: fc.oneof(
+  algorithm: tokenBucket(ANY).algorithm,
+  plan: fc.oneof(
     fc.record({ quota: quotas, window: windows, burst: bursts }).map(tokenBucket),
     fc.constantFrom(...HARD.filter(([, , burst]) => burst <= 100)).map(toTokenBucket),
   ),
@@ -121,6 +129,17 @@ describeAlgorithm('fixed window, from first use', FROM_FIRST_USE, NUM_RUNS);
 describeAlgorithm('fixed window, from the epoch', FROM_EPOCH, NUM_RUNS);
 describeAlgorithm('sliding window', SLIDING, NUM_RUNS);
 describeAlgorithm('token bucket', TOKEN_BUCKET, NUM_RUNS);
+
+describe('laws of which nothing is declared but the plans', () => {
+  it.each([
+    ['fixed window', FROM_FIRST_USE],
+    ['token bucket', TOKEN_BUCKET],
+  ])('should hold: %s', (_title, { algorithm, plan }) => {
+    const laws = algorithmLaws(algorithm, { fc, plan, numRuns: 100 });
+    expect(laws).toHaveLength(12);
+    for (const { check } of laws) check();
+  });
+});
 
 describe('windows', () => {
   type Window = (key: Key, now: Millis) => Millis;
@@ -168,7 +187,7 @@ describe('windows', () => {
     subject: Subject,
     holds: (key: Key, requests: readonly (readonly [now: Millis, cost: number])[]) => void,
   ): void {
-    const cases = subject.plans.chain((plan) => {
+    const cases = subject.plan.chain((plan) => {
       const scale: Scale = { window: plan.window, capacity: plan.quota, drain: subject.drain(plan) };
       const steps = fc.array(fc.tuple(waits(scale), costs(scale)), { maxLength: 60 });
       return fc.record({ plan: fc.constant(plan), from: starts, steps });

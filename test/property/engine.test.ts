@@ -15,8 +15,9 @@ import {
   manualClock,
   type PolicyDocument,
 } from 'headgate';
+import type { Oracle, Terms } from 'headgate/testing';
 import { describe, expect, it } from 'vitest';
-import { gcra, type Oracle, type Terms, windowCounters, windowLog } from '../fixtures/oracles.ts';
+import { gcra, windowCounters, windowLog } from '../fixtures/oracles.ts';
 
 type Create = (policy: PolicyDocument, options: EngineOptions) => Engine;
 

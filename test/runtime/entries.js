@@ -10,6 +10,7 @@ export * as fastify from 'headgate/fastify';
 export * as fetch from 'headgate/fetch';
 export * as hono from 'headgate/hono';
 export * as koa from 'headgate/koa';
+export * as lab from 'headgate/lab';
 export * as lambda from 'headgate/lambda';
 export * as lint from 'headgate/lint';
 export * as pool from 'headgate/pool';

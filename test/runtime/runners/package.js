@@ -19,9 +19,9 @@ const ENTRIES = [
     'hono',
     'index',
     'koa',
-    'lambda',
+    'lab',
   ],
-  ...['lint', 'node', 'opentelemetry', 'pool', 'redis', 'testing'],
+  ...['lambda', 'lint', 'node', 'opentelemetry', 'pool', 'redis', 'testing'],
 ];
 /** Entries that import what only some have. */
 const SOME_ONLY = ['node', 'opentelemetry'];

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { fixedWindow } from '../../../src/algorithms/fixed-window.ts';
 import { slidingWindow } from '../../../src/algorithms/sliding-window.ts';
 import { tokenBucket } from '../../../src/algorithms/token-bucket.ts';
+import { Key, type RatePlan } from '../../../src/testing/key.ts';
 import type { Millis } from '../../../src/time.ts';
-import { Key, type RatePlan } from '../../fixtures/algorithm-key.ts';
 
 const QUOTA = 10;
 const epoch = (window: Millis) => fixedWindow({ quota: QUOTA, window, anchor: 'epoch' });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { slidingWindow } from '../../../src/algorithms/sliding-window.ts';
-import { Key } from '../../fixtures/algorithm-key.ts';
+import { Key } from '../../../src/testing/key.ts';
 import { expectRows, type Row } from '../../fixtures/rows.ts';
 
 const DAYS = 86_400_000;

@@ -1,198 +1,200 @@
-import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { type Comparison, compare, type Shift } from '../../../src/cli/compare.ts';
-import type { Descriptor, LoggedRequest } from '../../../src/cli/fields.ts';
-import { createEngine } from '../../../src/engine/engine.ts';
-import type { LimitDocument, PolicyDocument } from '../../../src/policy/document.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { main } from '../../../src/cli/main.ts';
+import { type Folder, makeFolder, run } from '../../fixtures/command-line.ts';
 
-const MINUTE = { algorithm: 'fixed-window', window: '1m' } as const;
+let folder: Folder;
+beforeAll(async () => {
+  folder = await makeFolder();
+});
+afterAll(() => folder.remove());
 
-function policyOf(limits: PolicyDocument['limits'], groups: PolicyDocument['groups']): PolicyDocument {
-  return { version: 1, limits, groups, unmatched: 'deny' };
-}
+const LIMIT = ['--quota', '100', '--window', '1m'];
+const ATTACK = ['compare', '--workload', 'boundary-attack', ...LIMIT];
 
-function logOf(...descriptors: Descriptor[]): LoggedRequest[] {
-  return descriptors.map((descriptor, i) => ({ line: i + 1, at: i, descriptor }));
-}
+const POLICY = {
+  version: 1,
+  limits: {
+    reads: { algorithm: 'fixed-window', quota: 2, window: '1m', per: 'ip' },
+    calls: { algorithm: 'concurrency', quota: 2, per: 'ip' },
+  },
+  groups: { all: { limits: ['reads', 'calls'] } },
+  unmatched: 'deny',
+};
 
-function comparisonOf(
-  requests: readonly LoggedRequest[],
-  before: PolicyDocument,
-  after: PolicyDocument,
-  refused: (line: number, reason: string) => void = () => expect.unreachable(),
-): Comparison {
-  const side = (policy: PolicyDocument) => ({ policy, engine: createEngine(policy, { seed: 0 }) });
-  return compare(requests, side(before), side(after), refused);
-}
-
-describe('compare', () => {
-  const site = (limits: PolicyDocument['limits']): PolicyDocument =>
-    policyOf(limits, { site: { match: ['GET /**'], limits: Object.keys(limits) } });
-  const get = (fields: Descriptor = {}): Descriptor => ({ method: 'GET', path: '/', ...fields });
-
-  it('should count what each side denies, and what only one does', () => {
-    const before = site({ a: { ...MINUTE, quota: 1, per: 'ip' }, b: { ...MINUTE, quota: 3 } });
-    const after = site({ a: { ...MINUTE, quota: 2, per: 'ip' }, c: { ...MINUTE, quota: 2 } });
-    const asked = ['x', 'x', 'y', 'z'].map((ip) => get({ ip }));
-    const { span, ...found } = comparisonOf(logOf(...asked), before, after);
-    // Before: x, -, y, z. After: x, x, -, -.
-    expect({ ...found, groups: [...found.groups], limits: [...found.limits] }).toEqual({
-      requests: 4,
-      moved: 0,
-      denied: { before: 1, after: 2, newlyDenied: 2, newlyAllowed: 1 },
-      groups: [['site', { before: 1, after: 2, newlyDenied: 2, newlyAllowed: 1 }]],
-      limits: [
-        ['a', { before: 1, after: 0, newlyDenied: 0, newlyAllowed: 1 }],
-        ['b', { before: 0, after: 0, newlyDenied: 0, newlyAllowed: 0 }],
-        ['c', { before: 0, after: 2, newlyDenied: 2, newlyAllowed: 0 }],
-      ],
-      keys: [
-        { key: {}, newlyDenied: 2, newlyAllowed: 0 },
-        { key: { ip: 'x' }, newlyDenied: 0, newlyAllowed: 1 },
-      ],
-    });
-    expect(span).toEqual({ from: 0, to: 3 });
-  });
-
-  it('should count a request under the groups that denied it, and tell that it moved', () => {
-    const limits = { none: { ...MINUTE, quota: 0 }, all: { ...MINUTE, quota: 9 } };
-    const before = policyOf(limits, {
-      old: { match: ['GET /a'], limits: ['none'] },
-      other: { match: ['GET /b'], limits: ['all'] },
-    });
-    const after = policyOf(limits, {
-      new: { match: ['GET /a'], limits: ['all'] },
-      other: { match: ['GET /b'], limits: ['all'] },
-    });
-    const { moved, groups, denied } = comparisonOf(
-      logOf(get({ path: '/a' }), get({ path: '/b' }), get({ path: '/c' })),
-      before,
-      after,
-    );
-    expect(moved).toBe(1);
-    expect(denied).toEqual({ before: 2, after: 1, newlyDenied: 0, newlyAllowed: 1 });
-    expect([...groups]).toEqual([
-      ['old', { before: 1, after: 0, newlyDenied: 0, newlyAllowed: 1 }],
-      ['other', { before: 0, after: 0, newlyDenied: 0, newlyAllowed: 0 }],
-      ['new', { before: 0, after: 0, newlyDenied: 0, newlyAllowed: 0 }],
-      ['unmatched', { before: 1, after: 1, newlyDenied: 0, newlyAllowed: 0 }],
-    ]);
-  });
-
-  it('should name keys by their fields, most affected first, once for all limits of a partition', () => {
-    const pair = ['ip', 'account'];
-    const limits = {
-      a: { ...MINUTE, quota: 1, per: pair },
-      b: { ...MINUTE, quota: 1, per: pair.toReversed() },
-      c: { ...MINUTE, quota: 1, per: 'ip', missing: 'shared' },
-    } as const;
-    const after = site(limits);
-    const before = site({ a: { ...MINUTE, quota: 9, per: pair } });
-    const odd = { ip: '1:2', account: '12:' };
-    const asked = [odd, odd, odd, { ip: 'x', account: 'y' }, { ip: 'x', account: 'y' }].map(get);
-    expect(comparisonOf(logOf(...asked), before, after).keys).toEqual([
-      { key: odd, newlyDenied: 2, newlyAllowed: 0 },
-      { key: { ip: '1:2' }, newlyDenied: 2, newlyAllowed: 0 },
-      { key: { ip: 'x', account: 'y' }, newlyDenied: 1, newlyAllowed: 0 },
-      { key: { ip: 'x' }, newlyDenied: 1, newlyAllowed: 0 },
-    ]);
-  });
-
-  it('should take no account of what limits say in the shadow', () => {
-    const tried = { ...MINUTE, quota: 0, per: 'ip', mode: 'shadow' } as const;
-    const before = site({ a: { ...MINUTE, quota: 9 } });
-    const after = site({ a: { ...MINUTE, quota: 1, candidate: { quota: 0 } }, s: tried });
-    const asked = [get({ ip: 'x' }), get({ ip: 'x' })];
-    const { denied, limits, keys } = comparisonOf(logOf(...asked), before, after);
-    expect([denied.after, limits.get('s')?.after, [...limits.keys()]]).toEqual([1, 0, ['a', 's']]);
-    expect(keys).toEqual([{ key: {}, newlyDenied: 1, newlyAllowed: 0 }]);
-  });
-
-  it('should leave costs out in units that a side does not count, and requests that a side refuses', () => {
-    const before = site({ a: { ...MINUTE, quota: 9 } });
-    const after: PolicyDocument = {
-      ...site({ a: { ...MINUTE, quota: 9 }, t: { ...MINUTE, quota: 10, unit: 'tokens' } }),
-      tiers: { pro: {} },
-    };
-    const refused: unknown[] = [];
-    const { requests, denied } = comparisonOf(
-      logOf(
-        get({ cost: { requests: 1, tokens: 8 } }),
-        get({ cost: { requests: 1, tokens: 8 } }),
-        get(),
-        get({ tier: 'pro' }),
-        get({ tier: 'pr' }),
-      ),
-      before,
-      after,
-      (...told) => refused.push(told),
-    );
-    expect([requests, denied.newlyDenied]).toEqual([2, 1]);
-    expect(refused).toEqual([
-      [3, expect.stringMatching(/^in the new policy, limit "t" counts tokens/)],
-      [4, expect.stringMatching(/^in the old policy, unknown tier "pro"/)],
-      [5, expect.stringMatching(/^in the old policy, unknown tier "pr"/)],
-    ]);
-  });
+it('should compare in tables', async () => {
+  const { code, stdout, stderr } = await run(
+    ...ATTACK,
+    '--algorithms',
+    'fixed-window:epoch,token-bucket:10%',
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout.split('\n').slice(0, 9)).toEqual([
+    'boundary-attack: 100 requests just before a window ends and 100 just after, 10 times',
+    '2,000 arrivals, measured by 100 per 1m',
+    '',
+    '                    admitted  denied  wrong yes  wrong no  window  burst  unused',
+    'fixed-window:epoch     2,000       0      1,000         0   2.00x  2.00x   0.0 %',
+    'token-bucket:10%         100   1,900          0     1,900   0.10x  0.10x  90.0 %',
+    '',
+    '                    fairness  retries  gave up  wait p50  p90  p99  bytes',
+    'fixed-window:epoch     1.000        0        0         -    -    -     16',
+  ]);
 });
 
-describe('any comparison', () => {
-  const limit = fc.record(
-    {
-      algorithm: fc.constantFrom('fixed-window', 'sliding-window', 'token-bucket'),
-      quota: fc.integer({ min: 1, max: 4 }),
-      window: fc.integer({ min: 20, max: 200 }),
-      per: fc.constantFrom('ip', ['ip', 'user']),
-    },
-    { requiredKeys: ['algorithm', 'quota', 'window'] },
+it('should compare the usual six in at most 100 columns, also when it times them', async () => {
+  const { stdout } = await run(
+    'compare',
+    '--workload',
+    'zipf',
+    ...LIMIT,
+    '--keys',
+    '20',
+    '--retries',
+    'ignore',
+    '--time',
   );
-  const policy = fc
-    .record({ a: limit, b: limit, isSplit: fc.boolean() })
-    .map(({ a, b, isSplit }): PolicyDocument => {
-      const limits = { a, b } as unknown as Record<string, LimitDocument>;
-      const rest = { match: ['* /**'], limits: ['a', 'b'] };
-      return policyOf(limits, isSplit ? { rest, x: { match: ['* /x'], limits: ['b'] } } : { rest });
-    });
-  const request = fc.record({
-    at: fc.integer({ min: 0, max: 100 }),
-    ip: fc.constantFrom('1', '2'),
-    user: fc.constantFrom('u', 'v'),
-    path: fc.constantFrom('/x', '/y'),
-  });
-  const log = fc
-    .array(request, { minLength: 10, maxLength: 40 })
-    .map((asked) =>
-      asked.map(({ at, ...rest }, i) => ({ line: i, at, descriptor: { method: 'GET', ...rest } })),
-    );
-  const turned = ({ before, after, newlyDenied, newlyAllowed }: Shift): Shift => ({
-    before: after,
-    after: before,
-    newlyDenied: newlyAllowed,
-    newlyAllowed: newlyDenied,
+  const lines = stdout.split('\n');
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100);
+  for (const name of ['exact-log', 'fixed-window', 'fixed-window:epoch', 'sliding-window', 'token-bucket']) {
+    expect(lines.filter((line) => line.startsWith(`${name} `))).toHaveLength(2);
+  }
+  expect(stdout).toContain('  ns\n');
+});
+
+it('should print every figure as JSON, the same for the same seed', async () => {
+  const first = await run('compare', '--workload', 'poisson', ...LIMIT, '--json', '--seed', '3');
+  const second = await run('compare', '--workload', 'poisson', ...LIMIT, '--json', '--seed', '3');
+  expect(second.stdout).toBe(first.stdout);
+  const { workload, oracle, contenders } = JSON.parse(first.stdout);
+  expect(workload).toMatchObject({ name: 'poisson', seed: 3 });
+  expect(oracle).toEqual({ quota: 100, window: 60_000 });
+  expect(contenders).toHaveLength(6);
+  expect(contenders[0]).toMatchObject({ name: 'exact-log', wronglyAdmitted: 0, wronglyDenied: 0 });
+});
+
+it('should compare policies and modules over a log, and say what they leave out', async () => {
+  const log = await folder.write('log.csv', 'time,address\n1,a\n2,a\n3,a\n3,b\nx,a\n');
+  const policy = await folder.write('mine.json', POLICY);
+  const module = await folder.write(
+    'every-other.mjs',
+    'export const create = () => { let asked = 0; return { check: () => asked++ % 2 === 0 }; };',
+  );
+  const sources = ['--trace', log, '--partition', 'ip=address', '--policy', policy, '--module', module];
+  const { code, stdout, stderr } = await run(
+    'compare',
+    ...sources,
+    '--quota',
+    '3',
+    '--window',
+    '1m',
+    '--json',
+  );
+  expect(code).toBe(0);
+  expect(stderr).toBe(
+    `${log}: 1 line could not be read\n  line 6: "time" holds no instant: "x"\n` +
+      'mine: calls: left out, traffic does not say how long requests run\n',
+  );
+  const { contenders, workload } = JSON.parse(stdout);
+  expect(workload.arrivals).toBe(4);
+  const counts = (name: string) => {
+    const { admitted, denied } = contenders.find((each: { name: string }) => each.name === name);
+    return [admitted, denied];
+  };
+  expect(counts('exact-log')).toEqual([4, 0]);
+  expect(counts('mine')).toEqual([3, 1]);
+  expect(counts('every-other')).toEqual([2, 2]);
+});
+
+it('should say how many requests a policy refused, and why', async () => {
+  const policy = await folder.write('mine.json', POLICY);
+  const log = await folder.write('log.csv', 'time,address\n1,a\n2,a\n');
+  const { stdout, stderr } = await run('compare', '--trace', log, '--policy', policy);
+  expect(stderr).toContain('mine: 2 requests refused, the first: the descriptor has no "ip"');
+  expect(stdout).not.toContain('measured by');
+});
+
+it('should show whoever watches how far it is', async () => {
+  let shown = '';
+  const io = { stdout: () => undefined, stderr: (text: string) => (shown += text), isTTY: true };
+  const argv = [
+    'compare',
+    '--workload',
+    'constant',
+    '--rate',
+    '1000',
+    '--length',
+    '40s',
+    '--algorithms',
+    'fixed-window',
+  ];
+  await main([...argv, ...LIMIT], io);
+  expect(shown.split('\r')).toEqual([
+    '',
+    '16,384 of about 40,000 arrivals',
+    '32,768 of about 40,000 arrivals',
+    '\x1b[K',
+  ]);
+});
+
+describe('misuse', () => {
+  it.each<[string, string[], string]>([
+    ['no traffic', LIMIT, '--workload or --trace is missing'],
+    ['two kinds of traffic', [...LIMIT, '--workload', 'zipf', '--trace', 'x'], 'not both'],
+    ['no quota', ['--workload', 'zipf', '--window', '1m'], '--quota is missing'],
+    ['no window', ['--workload', 'zipf', '--quota', '5'], '--window is missing'],
+    ['an unknown workload', [...LIMIT, '--workload', 'zip'], 'did you mean "zipf"?'],
+    [
+      'an unknown algorithm',
+      [...LIMIT, '--workload', 'zipf', '--algorithms', 'token-buckt'],
+      'did you mean "token-bucket"?',
+    ],
+    [
+      'a burst of 0',
+      [...LIMIT, '--workload', 'zipf', '--algorithms', 'token-bucket:0'],
+      '--algorithms token-bucket:0: 0 is no',
+    ],
+    [
+      'a window that is none',
+      ['--quota', '5', '--window', 'soon', '--workload', 'zipf'],
+      '--window: "soon" is no duration',
+    ],
+    [
+      'a quota that is none',
+      ['--quota', 'x', '--window', '1m', '--workload', 'zipf'],
+      '--quota takes a number',
+    ],
+    ['no keys', [...LIMIT, '--workload', 'zipf', '--keys', '0'], '--keys: 0 is no keys'],
+    ['no room', [...LIMIT, '--workload', 'zipf', '--max-keys', '0'], '--max-keys takes a whole number'],
+    ['other retries', [...LIMIT, '--workload', 'zipf', '--retries', 'maybe'], 'honour, ignore or none'],
+    ['an argument', [...LIMIT, 'zipf'], 'unexpected argument "zipf"'],
+  ])('should refuse %s', async (_title, argv, message) => {
+    const { code, stderr } = await run('compare', ...argv);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(stderr.split('\n')).toHaveLength(2);
   });
 
-  it('should add up, and be the mirror image of its opposite', () => {
-    let changes = 0;
-    fc.assert(
-      fc.property(log, policy, policy, (requests, before, after) => {
-        const there = comparisonOf(requests, before, after);
-        const back = comparisonOf(requests, after, before);
-        const { denied, groups } = there;
-        changes += denied.newlyDenied + denied.newlyAllowed;
-        expect(denied.after).toBe(denied.before + denied.newlyDenied - denied.newlyAllowed);
-        for (const figure of ['before', 'after', 'newlyDenied', 'newlyAllowed'] as const) {
-          expect([...groups.values()].reduce((sum, shift) => sum + shift[figure], 0)).toBe(denied[figure]);
-        }
-        expect(back.denied).toEqual(turned(denied));
-        for (const [name, shift] of groups) expect(back.groups.get(name)).toEqual(turned(shift));
-        for (const [name, shift] of there.limits) expect(back.limits.get(name)).toEqual(turned(shift));
-        expect(comparisonOf(requests, before, before)).toMatchObject({
-          denied: { newlyDenied: 0, newlyAllowed: 0 },
-          moved: 0,
-          keys: [],
-        });
-      }),
+  it('should refuse a column that the log does not have', async () => {
+    const log = await folder.write('log.csv', 'time,address\n1,a\n');
+    const { code, stderr } = await run('compare', '--trace', log, '--partition', 'ip=addres', ...LIMIT);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: 'headgate: --partition: the log has no column "addres"; did you mean "address"?\n',
+    });
+  });
+
+  it('should fail for files that are not there or not what they should be', async () => {
+    const none = await folder.write('none.mjs', 'export const x = 1;');
+    const broken = await folder.write('broken.mjs', 'throw new Error("no");');
+    const traffic = ['--workload', 'zipf', ...LIMIT];
+    const of = async (...argv: string[]) => (await run('compare', ...argv)).stderr;
+    expect(await of(...LIMIT, '--trace', folder.path('nowhere'))).toMatch(/nowhere: no such file\n$/);
+    expect(await of(...traffic, '--module', folder.path('nowhere.mjs'))).toMatch(
+      /nowhere.mjs: no such file\n$/,
     );
-    expect(changes).toBeGreaterThan(300);
+    expect(await of(...traffic, '--module', none)).toMatch(/none.mjs: exports no function create/);
+    expect(await of(...traffic, '--module', broken)).toMatch(/broken.mjs: cannot be loaded: no\n$/);
+    const empty = await folder.write('empty.csv', 'time,a\n');
+    expect(await run('compare', ...LIMIT, '--trace', empty)).toMatchObject({ code: 1 });
   });
 });

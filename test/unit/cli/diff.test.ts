@@ -187,6 +187,7 @@ calls: not simulated, a log does not say how long requests ran
     ['no new policy', ['OLD'], 2, 'NEW is missing'],
     ['a fourth file', ['OLD', 'NEW', 'LOG', 'x'], 2, 'unexpected argument "x"'],
     ['options for a log without one', ['OLD', 'NEW', '--partition', 'ip'], 2, '--partition goes with a LOG'],
+    ['a report of no log', ['OLD', 'NEW', '--report', 'x.html'], 2, '--report goes with a LOG'],
     ['a group that only one has', ['OLD', 'NEW', 'LOG', '--group', 'form'], 2, 'unknown group "form"'],
     ['a unit that neither counts', ['OLD', 'NEW', 'LOG', '--cost', 'tokens=bytes'], 2, 'no limit counts'],
     ['a log that is not there', ['OLD', 'NEW', 'nowhere.log'], 1, 'nowhere.log: no such file'],

@@ -41,7 +41,7 @@ describe('main', () => {
   it.each<[string[], string]>([
     [[], 'no command given'],
     [['simulat'], 'unknown command "simulat"; did you mean "simulate"?'],
-    [['constructor'], 'unknown command "constructor"; known: check, diff, explain, simulate'],
+    [['constructor'], 'unknown command "constructor"; known: bench, check, compare, diff, explain, simulate'],
     [['--halp'], 'unknown option "--halp"'],
     [['check'], 'POLICY is missing'],
     [['check', 'a', 'b'], 'unexpected argument "b"'],

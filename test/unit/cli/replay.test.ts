@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import type { Descriptor, LoggedRequest } from '../../../src/cli/fields.ts';
 import { type Checker, replay } from '../../../src/cli/replay.ts';
 import { CostError, DescriptorError } from '../../../src/errors.ts';
+import type { LoggedDescriptor, LoggedRequest } from '../../../src/lab/trace/request.ts';
 import type { Decision, LimitDecision } from '../../../src/limiter/decision.ts';
 import type { PolicyDocument } from '../../../src/policy/document.ts';
 
@@ -20,14 +20,14 @@ const POLICY: PolicyDocument = {
 
 /** An engine that answers as it is told, and writes down what it was asked. */
 class FakeEngine implements Checker {
-  readonly asked: [number, Descriptor][] = [];
-  readonly #answer: (descriptor: Descriptor) => Partial<Decision>;
+  readonly asked: [number, LoggedDescriptor][] = [];
+  readonly #answer: (descriptor: LoggedDescriptor) => Partial<Decision>;
 
-  constructor(answer: (descriptor: Descriptor) => Partial<Decision>) {
+  constructor(answer: (descriptor: LoggedDescriptor) => Partial<Decision>) {
     this.#answer = answer;
   }
 
-  check(descriptor: Descriptor, { now }: { readonly now: number }): Decision {
+  check(descriptor: LoggedDescriptor, { now }: { readonly now: number }): Decision {
     this.asked.push([now, descriptor]);
     return { allowed: true, group: 'used', limits: [], ...this.#answer(descriptor) } as Decision;
   }

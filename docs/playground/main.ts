@@ -1,0 +1,138 @@
+import { isHeadgateError, type PolicyDocument, parsePolicy } from 'headgate';
+import { lintPolicy } from 'headgate/lint';
+import { lineOf, type Note, syntaxFaults } from './positions.ts';
+import { fromFragment, type Settings, toFragment } from './share.ts';
+import { part, showNotes, showWorld } from './view.ts';
+import { WORKLOADS, World } from './world.ts';
+
+/** Whose limits are shown. */
+const WATCHED = 'key-0';
+/** No step of time is longer than this, however long the page was in the background. In milliseconds. */
+const LONGEST_STEP = 100;
+
+const editor = part<HTMLTextAreaElement>('policy');
+const fields = {
+  workload: part<HTMLSelectElement>('workload'),
+  group: part<HTMLSelectElement>('group'),
+  speed: part<HTMLSelectElement>('speed'),
+  rate: part<HTMLInputElement>('rate'),
+  keys: part<HTMLInputElement>('keys'),
+  hold: part<HTMLInputElement>('hold'),
+};
+
+let settings: Settings = fromFragment(location.hash);
+let world: World | undefined;
+let isRunning = true;
+
+/** Takes the policy of the editor, if it is sound, and says what is wrong with it. */
+function read(): void {
+  const text = settings.policy;
+  let notes: Note[] = syntaxFaults(text);
+  if (notes.length === 0) {
+    try {
+      const policy = parsePolicy(JSON.parse(text));
+      const made = new World(policy, withGroup(policy));
+      world?.engine.dispose();
+      world = made;
+      notes = lintPolicy(policy).map(({ path, message, remedy }) => ({
+        line: lineOf(text, path),
+        text: `${message} ${remedy}`,
+        kind: 'finding',
+      }));
+    } catch (error) {
+      if (!isHeadgateError(error, 'PolicyError')) throw error;
+      notes = error.faults.map(({ path, message }) => ({
+        line: lineOf(text, path),
+        text: `${path}: ${message}`,
+        kind: 'fault',
+      }));
+    }
+  }
+  showNotes(text.split('\n').length, notes);
+  editor.style.height = `${text.split('\n').length * 20 + 16}px`;
+}
+
+/** The settings, with a group that the policy has. */
+function withGroup({ groups }: PolicyDocument): Settings {
+  const names = Object.keys(groups);
+  const [first = ''] = names;
+  if (!names.includes(settings.group)) settings.group = first;
+  fields.group.replaceChildren(
+    ...names.map((name) => new Option(name, name, false, name === settings.group)),
+  );
+  return settings;
+}
+
+/** Writes the settings into the page. */
+function show(): void {
+  editor.value = settings.policy;
+  fields.workload.value = settings.workload;
+  fields.speed.value = String(settings.speed);
+  fields.rate.value = String(Math.log10(settings.rate));
+  fields.keys.value = String(settings.keys);
+  fields.hold.value = String(settings.hold);
+  tell();
+}
+
+function tell(): void {
+  part('rate-value').textContent = `${Number(settings.rate.toPrecision(2))} a second`;
+  part('keys-value').textContent = String(settings.keys);
+  part('hold-value').textContent = `${settings.hold} s`;
+  history.replaceState(null, '', toFragment(settings));
+}
+
+function onControl(): void {
+  settings = {
+    ...settings,
+    workload: fields.workload.value,
+    group: fields.group.value,
+    speed: Number(fields.speed.value),
+    rate: 10 ** Number(fields.rate.value),
+    keys: Number(fields.keys.value),
+    hold: Number(fields.hold.value),
+  };
+  world?.change(settings);
+  tell();
+}
+
+fields.workload.replaceChildren(...Object.keys(WORKLOADS).map((name) => new Option(name, name)));
+for (const field of Object.values(fields)) field.addEventListener('input', onControl);
+editor.addEventListener('input', () => {
+  settings = { ...settings, policy: editor.value };
+  read();
+  tell();
+});
+part('pause').addEventListener('click', () => {
+  isRunning = !isRunning;
+  part('pause').textContent = isRunning ? 'Pause' : 'Go on';
+});
+part('restart').addEventListener('click', read);
+part('share').addEventListener('click', () => {
+  tell();
+  navigator.clipboard?.writeText(location.href).then(
+    () => {
+      part('share').textContent = 'Copied';
+    },
+    () => undefined,
+  );
+});
+addEventListener('hashchange', () => {
+  settings = fromFragment(location.hash);
+  show();
+  read();
+});
+
+show();
+read();
+
+let before = performance.now();
+function frame(now: number): void {
+  const passed = Math.min(LONGEST_STEP, now - before);
+  before = now;
+  if (world !== undefined) {
+    if (isRunning) world.advance(Math.round(passed * settings.speed));
+    showWorld(world, WATCHED);
+  }
+  requestAnimationFrame(frame);
+}
+requestAnimationFrame(frame);

@@ -1,0 +1,43 @@
+import type { Workload } from '../lab/arrival.ts';
+import type { LogFormat } from '../lab/trace/log.ts';
+import type { LoggedRequest, Mapping } from '../lab/trace/request.ts';
+import { arrivalReader, readTrace } from '../lab/trace/trace.ts';
+import { fileFailure, type Io } from './io.ts';
+import { piecesOf } from './log-file.ts';
+import { inTimeOrder } from './replay.ts';
+import type { UnreadableLines } from './unreadable-lines.ts';
+
+/** How a log is to be read. */
+interface TraceFile {
+  readonly format: LogFormat | undefined;
+  readonly mapping: Mapping;
+  readonly unreadable: UnreadableLines;
+  readonly io: Io;
+}
+
+/** A log as a workload: read from the file each time, never all at once. */
+export function traceOf(file: string, { format, mapping, unreadable, io }: TraceFile): Workload {
+  return {
+    name: 'trace',
+    description: file,
+    seed: 0,
+    async *arrivals() {
+      try {
+        yield* readTrace(piecesOf(file, io), {
+          name: file,
+          mapping,
+          unreadable: (line, reason) => unreadable.add(line, reason),
+          ...(format === undefined ? {} : { format }),
+        });
+      } catch (error) {
+        throw fileFailure(error, file);
+      }
+    },
+  };
+}
+
+/** The requests of a log, once they have been read, as a workload. */
+export function replayed(file: string, requests: readonly LoggedRequest[], mapping: Mapping): Workload {
+  const toArrival = arrivalReader(mapping);
+  return { name: 'trace', description: file, seed: 0, arrivals: () => inTimeOrder(requests).map(toArrival) };
+}
