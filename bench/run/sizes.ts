@@ -22,11 +22,11 @@ const OPTIONS = {
   target: 'es2022',
   logLevel: 'error',
 } as const;
-const LIMITER = "export { createLimiter, tokenBucket } from './dist/index.js'";
-const ALL_PLANS = "export { createLimiter, fixedWindow, slidingWindow, tokenBucket } from './dist/index.js'";
-const ENGINE = "export { createEngine } from './dist/index.js'";
+const LIMITER = "export { createLimiter, tokenBucket } from './dist/module/index.js'";
+const ALL_PLANS = "export { createLimiter, fixedWindow, slidingWindow, tokenBucket } from './dist/module/index.js'";
+const ENGINE = "export { createEngine } from './dist/module/index.js'";
 const WHOLE = ['index', 'batch', 'pool', 'fetch', 'node', 'testing'].map(
-  (name) => `export * as ${name} from './dist/${name}.js'`,
+  (name) => `export * as ${name} from './dist/module/${name}.js'`,
 );
 
 export const BUNDLES: readonly Bundle[] = [
