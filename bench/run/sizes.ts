@@ -23,7 +23,8 @@ const OPTIONS = {
   logLevel: 'error',
 } as const;
 const LIMITER = "export { createLimiter, tokenBucket } from './dist/module/index.js'";
-const ALL_PLANS = "export { createLimiter, fixedWindow, slidingWindow, tokenBucket } from './dist/module/index.js'";
+const ALL_PLANS =
+  "export { createLimiter, fixedWindow, slidingWindow, tokenBucket } from './dist/module/index.js'";
 const ENGINE = "export { createEngine } from './dist/module/index.js'";
 const WHOLE = ['index', 'batch', 'pool', 'fetch', 'node', 'testing'].map(
   (name) => `export * as ${name} from './dist/module/${name}.js'`,
