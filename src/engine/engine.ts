@@ -220,7 +220,7 @@ class PolicyEngine implements Engine {
     policy.takeOver();
     this.#policy = policy;
     this.#listen();
-    if (this.#events?.has('reloaded')) this.#events.emit('reloaded', { report });
+    if (this.#events?.heard.reloaded) this.#events.emit('reloaded', { report });
     this.#gate.reseat();
     return report;
   }
@@ -246,9 +246,9 @@ class PolicyEngine implements Engine {
     if (events === undefined || observer === undefined) return;
     const { leases } = this.#gate.room;
     this.#gate.observer = observer;
-    const hearsLeases = events.has('released') || events.has('lease-expired');
+    const hearsLeases = events.heard.released || events.heard['lease-expired'];
     leases.onEnded = hearsLeases ? (lease, now) => observer.onEnded(lease, now) : undefined;
-    const hearsEvictions = events.has('evicted');
+    const hearsEvictions = events.heard.evicted;
     for (const { name, table } of this.#policy.partitions.values()) {
       table.onEvicted = hearsEvictions
         ? (key, isJoined) => observer.onEvicted(name, key, isJoined)

@@ -139,18 +139,20 @@ export type EventName = keyof EngineEvents;
 /** Hears of an event, after the call that caused it. */
 export type EventListener<E extends EventName> = (event: EngineEvents[E]) => unknown;
 
-const NAMES: { readonly [E in EventName]: true } = {
-  allowed: true,
-  denied: true,
-  queued: true,
-  granted: true,
-  released: true,
-  'lease-expired': true,
-  'near-limit': true,
-  evicted: true,
-  reloaded: true,
-  'listener-error': true,
+/** Nobody listens to any. */
+const NAMES: { readonly [E in EventName]: false } = {
+  allowed: false,
+  denied: false,
+  queued: false,
+  granted: false,
+  released: false,
+  'lease-expired': false,
+  'near-limit': false,
+  evicted: false,
+  reloaded: false,
+  'listener-error': false,
 };
+const EVENTS = Object.keys(NAMES) as EventName[];
 
 /**
  * Delivers events after the call that caused them, in order: whatever a listener does, the decision has been made and
@@ -159,6 +161,8 @@ const NAMES: { readonly [E in EventName]: true } = {
 export class Events {
   readonly #emitter = new EventEmitter<string>();
   #due: (() => void)[] = [];
+  /** Whether anybody listens to an event. Every decision looks here, so it is no question to the emitter. */
+  readonly heard: { [E in EventName]: boolean } = { ...NAMES };
   /** Times that a listener threw. */
   errors = 0;
 
@@ -174,12 +178,16 @@ export class Events {
     }
     const heard = (payload: EngineEvents[E]): void => this.#tell(event, listener, payload);
     this.#emitter.on(event, heard);
-    return () => void this.#emitter.off(event, heard);
+    this.#recount();
+    return () => {
+      this.#emitter.off(event, heard);
+      this.#recount();
+    };
   }
 
-  /** Whether anybody listens. */
-  has(event: EventName): boolean {
-    return this.#emitter.listenerCount(event) > 0;
+  #recount(): void {
+    const { heard } = this;
+    for (const event of EVENTS) heard[event] = this.#emitter.listenerCount(event) > 0;
   }
 
   emit<E extends EventName>(event: E, payload: EngineEvents[E]): void {

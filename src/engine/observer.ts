@@ -19,27 +19,27 @@ export class EngineObserver implements Observer {
 
   onDecided(decision: Decision, inquiry: Inquiry): void {
     const event = decision.allowed ? 'allowed' : 'denied';
-    if (this.#events.has(event)) {
+    if (this.#events.heard[event]) {
       const shadows = inquiry.shadows.map((shadow) => ({
         limit: shadow.slot.name,
         verdict: inquiry.comparison(shadow, decision.allowed),
       }));
       this.#events.emit(event, { decision, shadows });
     }
-    if (decision.allowed && this.#events.has('near-limit')) this.#tellNearLimits(inquiry);
+    if (decision.allowed && this.#events.heard['near-limit']) this.#tellNearLimits(inquiry);
   }
 
   onQueued(group: string, at: Millis, waiting: number): void {
-    if (this.#events.has('queued')) this.#events.emit('queued', { group, at, waiting });
+    if (this.#events.heard.queued) this.#events.emit('queued', { group, at, waiting });
   }
 
   onGranted(admission: AdmissionAnswer, waited: Millis): void {
-    if (this.#events.has('granted')) this.#events.emit('granted', { admission, waited });
+    if (this.#events.heard.granted) this.#events.emit('granted', { admission, waited });
   }
 
   onEnded(lease: Lease, at: Millis): void {
     const event = lease.isLost ? 'lease-expired' : 'released';
-    if (!this.#events.has(event)) return;
+    if (!this.#events.heard[event]) return;
     const { since, fence, holds } = lease;
     this.#events.emit(event, { at, held: at - since, fence, permits: heldPermits(holds) });
   }
