@@ -5,9 +5,12 @@ import type { CompiledGroup } from '../policy/compile.ts';
 import type { Millis } from '../time.ts';
 import type { LocalRequest } from './fallback.ts';
 import type { Inquest } from './inquest.ts';
+import type { Rules } from './rules.ts';
 
 /** A request that has been read. */
 export interface Call {
+  /** By which it was read. */
+  readonly rules: Rules;
   readonly id: string;
   /** The same, unless the caller has given one. */
   leaseId: string;
