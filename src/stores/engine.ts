@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type AcquireOptions, checkPriority, checkTimeout } from '../concurrency/gate.ts';
+import { type AcquireOptions, checkPriority, checkSignal, checkTimeout } from '../concurrency/gate.ts';
 import { locate } from '../engine/locate.ts';
 import { checkRatesOnly, fillQuestions, type Request, readRequest } from '../engine/request.ts';
 import { checkFields, isHeadgateError } from '../errors.ts';
@@ -20,7 +20,7 @@ import type { LooseDescriptor, Partition } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { type Clock, type Millis, systemClock, toInstant } from '../time.ts';
-import { type Desk, DistributedAdmissionAnswer } from './admission.ts';
+import { type Desk, DistributedAdmissionAnswer, shortestLease } from './admission.ts';
 import { DistributedAnswer, type DistributedDecision } from './answer.ts';
 import { type Call, disagreement, modeOf, type Stand } from './call.ts';
 import { checkId, checkLimits, checkStore, denialsFrom, patienceFrom, shareFrom } from './checks.ts';
@@ -125,6 +125,11 @@ class StoreEngine implements DistributedEngine, Desk {
     return this.#policy.document;
   }
 
+  policyOf(decision: Decision): PolicyDocument {
+    if (decision instanceof LocalAdmission) return decision.document;
+    return Answer.of(decision, this).document as PolicyDocument;
+  }
+
   async check(descriptor: LooseDescriptor, options?: DistributedCheckOptions): Promise<DistributedDecision> {
     const call = this.#read(descriptor);
     if (call.group !== undefined) checkRatesOnly(call.group);
@@ -145,6 +150,7 @@ class StoreEngine implements DistributedEngine, Desk {
     descriptor: LooseDescriptor,
     options: AcquireOptions & DistributedAcquireOptions = {},
   ): Promise<AnyAdmission> {
+    if (typeof options.signal !== 'function') checkSignal(options.signal)?.throwIfAborted();
     const call = this.#read(descriptor);
     const { queue } = call.group?.entrance ?? {};
     const priority = checkPriority(options.priority);
@@ -317,7 +323,9 @@ class StoreEngine implements DistributedEngine, Desk {
       if (asked === 'charge' && !isHeld && (isAgreed && !mustWait) !== reply.agreed)
         throw disagreement(reply);
       if (reply.agreed) {
-        const held = fence > 0 ? { lease, length: entrance.lease, rows, fence, expiresAt, since } : undefined;
+        const held = holds
+          ? { lease, length: fence > 0 ? entrance.lease : shortestLease(rows), rows, fence, expiresAt, since }
+          : undefined;
         return new DistributedAdmissionAnswer(inquiry, this, held);
       }
       const behind = entrance.permits.length > 0 ? 'concurrency' : 'quota';
