@@ -32,13 +32,15 @@ export type Ask<Request, Line> = (
  * may be met: a promise and its turn are 1 % of a small server's work.
  *
  * @param signalOf - a signal that is aborted when the client goes away; made only for those that have to wait
+ * @param more - options that the adapter has besides those of all
  */
 export function asking<P extends PolicyDocument, Request, Response, Line>(
   engine: AnyEngine<P>,
   options: AdapterOptions<P, Request, Response>,
   signalOf: (line: Line) => AbortSignal,
+  more?: readonly string[],
 ): Ask<Request, Line> {
-  checkOptions(options);
+  checkOptions(options, more);
   const { identify, onIdentifyError, onError, group: usual } = options;
   let policy: PolicyDocument | undefined;
   let queued: ReadonlySet<string> = new Set();

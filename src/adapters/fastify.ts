@@ -33,6 +33,9 @@ export interface FastifyOptions<P extends PolicyDocument = PolicyDocument>
   readonly hook?: 'onRequest' | 'preValidation' | 'preHandler' | undefined;
 }
 
+/** Besides those of all adapters; Fastify hands a plugin its own options as well. */
+const OWN_OPTIONS = ['engine', 'hook', 'prefix', 'logLevel', 'logSerializers'];
+
 /**
  * A plugin for all routes of an instance and of those within: an admitted request goes on, perhaps after waiting in its
  * group's queue, with the policy's rate-limit fields on its reply; a denied one is answered by the policy's denial.
@@ -46,7 +49,7 @@ export interface FastifyOptions<P extends PolicyDocument = PolicyDocument>
  */
 export async function headgate(app: FastifyInstance, options: FastifyOptions): Promise<void> {
   const { engine, hook = 'onRequest' } = options;
-  const ask = asking(engine, options, ({ raw }: FastifyReply) => abortedOnClose(raw));
+  const ask = asking(engine, options, ({ raw }: FastifyReply) => abortedOnClose(raw), OWN_OPTIONS);
   /** Whether the request goes on. */
   const settle = (request: FastifyRequest, reply: FastifyReply, admission: Asked): boolean => {
     const { raw } = reply;

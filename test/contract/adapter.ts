@@ -208,6 +208,15 @@ export function describeAdapter(
       });
     });
 
+    it('should name an unknown option, and the one that is meant', async () => {
+      await expect(serve({ onErorr: () => undefined } as object)).rejects.toMatchObject({
+        name: 'PolicyError',
+        code: 'unknown-field',
+        path: 'onErorr',
+        message: expect.stringContaining('did you mean "onError"?'),
+      });
+    });
+
     const lost = new Error('no such key');
     const thrown: [string, Limit['identify']][] = [
       [
