@@ -32,6 +32,7 @@ export {
   type SemaphoreStats,
 } from './concurrency/semaphore.ts';
 export type { QueueOrder } from './concurrency/wait-queue.ts';
+export type { AnyEngine, EngineAdmission } from './engine/any-engine.ts';
 export type {
   Engine,
   EngineCheckOptions,

@@ -4,15 +4,14 @@
  * @module
  */
 
-import type { Admission } from '../concurrency/admission.ts';
-import type { Engine } from '../engine/contract.ts';
+import { type AnyEngine, type EngineAdmission, isPromise } from '../engine/any-engine.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { asError, complete } from './identified.ts';
 import { type AdapterOptions, checkOptions } from './options.ts';
 
 /** `undefined`: the request may pass without a limit. */
-export type Asked = Admission | undefined;
+export type Asked = EngineAdmission | undefined;
 
 /**
  * Asks for one request. Throws or rejects what the framework is to hear.
@@ -29,17 +28,19 @@ export type Ask<Request, Line> = (
 ) => Asked | Promise<Asked>;
 
 /**
- * Makes the {@link Ask} of an adapter. Its answer is a promise only if `identify` returns one or a queue may be met: a
- * promise and its turn are 1 % of a small server's work.
+ * Makes the {@link Ask} of an adapter. Its answer is a promise only if `identify` or the engine returns one, or a queue
+ * may be met: a promise and its turn are 1 % of a small server's work.
  *
  * @param signalOf - a signal that is aborted when the client goes away; made only for those that have to wait
+ * @param more - options that the adapter has besides those of all
  */
 export function asking<P extends PolicyDocument, Request, Response, Line>(
-  engine: Engine<P>,
+  engine: AnyEngine<P>,
   options: AdapterOptions<P, Request, Response>,
   signalOf: (line: Line) => AbortSignal,
+  more?: readonly string[],
 ): Ask<Request, Line> {
-  checkOptions(options);
+  checkOptions(options, more);
   const { identify, onIdentifyError, onError, group: usual } = options;
   let policy: PolicyDocument | undefined;
   let queued: ReadonlySet<string> = new Set();
@@ -50,7 +51,7 @@ export function asking<P extends PolicyDocument, Request, Response, Line>(
     }
     return queued.size > 0 && (group === undefined || queued.has(group));
   };
-  const wait = async (descriptor: Descriptor<P>, request: Request, line: Line): Promise<Admission> => {
+  const wait = async (descriptor: Descriptor<P>, request: Request, line: Line): Promise<EngineAdmission> => {
     let signal: AbortSignal | undefined;
     const made = (): AbortSignal => {
       signal = signalOf(line);
@@ -63,6 +64,13 @@ export function asking<P extends PolicyDocument, Request, Response, Line>(
       throw error;
     }
   };
+  const fail = (error: unknown, request: Request): never => {
+    onError?.(error, request);
+    throw error;
+  };
+  /** Apart from `decide`, which would otherwise have to keep what only a promise needs. */
+  const later = (deciding: Promise<EngineAdmission>, request: Request): Promise<EngineAdmission> =>
+    deciding.catch((error: unknown) => fail(error, request));
   const decide = (
     found: Descriptor<P>,
     request: Request,
@@ -70,14 +78,14 @@ export function asking<P extends PolicyDocument, Request, Response, Line>(
     method: string,
     path: string,
     group: string | undefined,
-  ): Admission | Promise<Admission> => {
+  ): EngineAdmission | Promise<EngineAdmission> => {
     const descriptor = complete(found, method, path, group);
     if (mayWait(descriptor?.group)) return wait(descriptor, request, line);
     try {
-      return engine.tryAcquire(descriptor);
+      const decided = engine.tryAcquire(descriptor);
+      return isPromise(decided) ? later(decided, request) : decided;
     } catch (error) {
-      onError?.(error, request);
-      throw error;
+      return fail(error, request);
     }
   };
   const pass = (thrown: unknown, request: Request): undefined => {
@@ -98,11 +106,6 @@ export function asking<P extends PolicyDocument, Request, Response, Line>(
       (error: unknown) => pass(error, request),
     );
   };
-}
-
-/** Whether something is still to come. */
-export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 function groupsWithQueue({ groups }: PolicyDocument): ReadonlySet<string> {

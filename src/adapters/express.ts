@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Engine } from '../engine/contract.ts';
+import type { AnyEngine } from '../engine/any-engine.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { Outgoing } from './fields.ts';
 import type { AdapterOptions } from './options.ts';
@@ -48,7 +48,7 @@ export function headgate<
   Request extends ExpressRequest = ExpressRequest,
   Response extends Outgoing = Outgoing,
 >(
-  engine: Engine<P>,
+  engine: AnyEngine<P>,
   options: ExpressOptions<P, Request, Response>,
 ): (request: Request, response: Response, next: (error?: unknown) => void) => void {
   return limiting(engine, options, ({ originalUrl }) => originalUrl);

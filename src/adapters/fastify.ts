@@ -5,14 +5,15 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Engine } from '../engine/contract.ts';
+import { type AnyEngine, isPromise } from '../engine/any-engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { type Asked, asking, isPromise } from './ask.ts';
+import { type Asked, asking } from './ask.ts';
 import { abortedOnClose, isClosed } from './closing.ts';
 import { joined, recount } from './fields.ts';
 import type { AdapterOptions } from './options.ts';
+import { hold, release } from './permits.ts';
 
 export type { AdapterOptions } from './options.ts';
 
@@ -27,10 +28,13 @@ declare module 'fastify' {
 export interface FastifyOptions<P extends PolicyDocument = PolicyDocument>
   extends AdapterOptions<P, FastifyRequest, FastifyReply> {
   /** The engine that decides. */
-  readonly engine: Engine<P>;
+  readonly engine: AnyEngine<P>;
   /** When a request is decided about; later ones know its body, or who has logged in. Default `onRequest`. */
   readonly hook?: 'onRequest' | 'preValidation' | 'preHandler' | undefined;
 }
+
+/** Besides those of all adapters; Fastify hands a plugin its own options as well. */
+const OWN_OPTIONS = ['engine', 'hook', 'prefix', 'logLevel', 'logSerializers'];
 
 /**
  * A plugin for all routes of an instance and of those within: an admitted request goes on, perhaps after waiting in its
@@ -45,12 +49,12 @@ export interface FastifyOptions<P extends PolicyDocument = PolicyDocument>
  */
 export async function headgate(app: FastifyInstance, options: FastifyOptions): Promise<void> {
   const { engine, hook = 'onRequest' } = options;
-  const ask = asking(engine, options, ({ raw }: FastifyReply) => abortedOnClose(raw));
+  const ask = asking(engine, options, ({ raw }: FastifyReply) => abortedOnClose(raw), OWN_OPTIONS);
   /** Whether the request goes on. */
   const settle = (request: FastifyRequest, reply: FastifyReply, admission: Asked): boolean => {
     const { raw } = reply;
     if (isClosed(raw) || reply.sent) {
-      admission?.release();
+      if (admission !== undefined) release(admission, options, request);
       return false;
     }
     if (admission === undefined) return true;
@@ -61,7 +65,7 @@ export async function headgate(app: FastifyInstance, options: FastifyOptions): P
       return false;
     }
     // Comes after the response has been sent, and also when the client goes away; `onResponse` does not.
-    if (admission.holdsPermits) raw.once('close', () => admission.release());
+    if (admission.holdsPermits) raw.once('close', hold(admission, options, request));
     if (options.countWhen !== undefined) {
       raw.once('finish', () => recount(engine, admission, options, request, reply));
     }

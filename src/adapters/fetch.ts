@@ -4,14 +4,15 @@
  * @module
  */
 
-import type { Engine } from '../engine/contract.ts';
+import { type AnyEngine, isPromise } from '../engine/any-engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { asking, isPromise } from './ask.ts';
+import { asking } from './ask.ts';
 import { recount } from './fields.ts';
 import { type AdapterOptions, checkOptions } from './options.ts';
+import { hold } from './permits.ts';
 import { holding, withFields } from './response.ts';
 
 export type { AdapterOptions } from './options.ts';
@@ -35,7 +36,7 @@ export interface FetchOptions<P extends PolicyDocument, Rest extends readonly un
  * ```
  */
 export function headgate<P extends PolicyDocument, Rest extends readonly unknown[]>(
-  engine: Engine<P>,
+  engine: AnyEngine<P>,
   options: FetchOptions<P, Rest>,
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
@@ -57,15 +58,16 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
       const { status, headers, body } = denialResponse(admission, engine.policyOf(admission));
       return new Response(method === 'HEAD' ? null : body, { status, headers });
     }
+    const release = admission.holdsPermits ? hold(admission, own, args) : undefined;
     try {
-      const response = await handler(request, ...rest);
-      if (own.countWhen !== undefined) recount(engine, admission, own, args, response);
-      return withFields(
-        holding(response, admission, method),
-        rateLimitHeaders(admission, engine.policyOf(admission)),
-      );
+      const answer = await handler(request, ...rest);
+      const recounting = own.countWhen && recount(engine, admission, own, args, answer);
+      if (recounting !== undefined) await recounting;
+      const held = release === undefined ? answer : holding(answer, release, method);
+      const response = isPromise(held) ? await held : held;
+      return withFields(response, rateLimitHeaders(admission, engine.policyOf(admission)));
     } catch (error) {
-      admission.release();
+      await release?.();
       throw error;
     }
   };

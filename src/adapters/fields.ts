@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Admission } from '../concurrency/admission.ts';
-import type { Engine } from '../engine/contract.ts';
+import { type AnyEngine, isPromise } from '../engine/any-engine.ts';
+import type { Decision } from '../limiter/decision.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { Closable } from './closing.ts';
 import type { AdapterOptions } from './options.ts';
@@ -26,19 +26,22 @@ export interface Outgoing extends Closable {
   end(body?: string): unknown;
 }
 
-/** Gives the charge of a response back if it does not count. */
+/** Gives the charge of a response back if it does not count; a promise, never rejected, if that takes a while. */
 export function recount<P extends PolicyDocument, Request, Response>(
-  engine: Engine<P>,
-  admission: Admission,
+  engine: AnyEngine<P>,
+  admission: Decision,
   { countWhen, onError }: AdapterOptions<P, Request, Response>,
   request: Request,
   response: Response,
-): void {
+): Promise<void> | undefined {
   try {
-    if (countWhen?.(response) === false) engine.refund(admission);
+    if (countWhen?.(response) !== false) return undefined;
+    const refunded = engine.refund(admission);
+    if (isPromise(refunded)) return refunded.catch((error: unknown) => onError?.(error, request));
   } catch (error) {
     onError?.(error, request);
   }
+  return undefined;
 }
 
 /** Sets fields, and appends to those of another limiter. */

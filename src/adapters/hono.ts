@@ -5,15 +5,15 @@
  */
 
 import type { Context, Env, MiddlewareHandler } from 'hono';
-import type { Admission } from '../concurrency/admission.ts';
-import type { Engine } from '../engine/contract.ts';
+import { type AnyEngine, isPromise } from '../engine/any-engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { type Asked, asking, isPromise } from './ask.ts';
+import { type Asked, asking } from './ask.ts';
 import { type Closable, isClosed } from './closing.ts';
 import { isAppended, recount } from './fields.ts';
 import type { AdapterOptions } from './options.ts';
+import { hold, type Release } from './permits.ts';
 import { holding, withFields } from './response.ts';
 
 export type { AdapterOptions } from './options.ts';
@@ -39,7 +39,7 @@ const CLIENT_CLOSED_REQUEST = 499;
  * ```
  */
 export function headgate<P extends PolicyDocument, E extends Env = Env>(
-  engine: Engine<P>,
+  engine: AnyEngine<P>,
   options: HonoOptions<P, E>,
 ): MiddlewareHandler<E> {
   const ask = asking(engine, options, ({ req }: Context<E>) => req.raw.signal);
@@ -61,24 +61,27 @@ export function headgate<P extends PolicyDocument, E extends Env = Env>(
       }
       return context.newResponse(method === 'HEAD' ? null : body, status as Status);
     }
+    const release = admission.holdsPermits ? hold(admission, options, context) : undefined;
     try {
       await next();
     } catch (error) {
-      admission.release();
+      await release?.();
       throw error;
     }
-    if (options.countWhen !== undefined) recount(engine, admission, options, context, context.res);
-    const response = admission.holdsPermits ? held(context, admission) : context.res;
+    const recounting = options.countWhen && recount(engine, admission, options, context, context.res);
+    if (recounting !== undefined) await recounting;
+    const holds = release === undefined ? context.res : held(context, release);
+    const response = isPromise(holds) ? await holds : holds;
     replace(context, withFields(response, rateLimitHeaders(admission, engine.policyOf(admission))));
   };
 }
 
 /** On Node a permit is held until the response is closed: a body that nobody reads would keep it. */
-function held<E extends Env>({ env, req, res }: Context<E>, admission: Admission): Response {
+function held<E extends Env>({ env, req, res }: Context<E>, release: Release): Response | Promise<Response> {
   const { outgoing } = (env ?? {}) as { readonly outgoing?: Closable };
-  if (typeof outgoing?.once !== 'function') return holding(res, admission, req.method);
-  if (isClosed(outgoing)) admission.release();
-  else outgoing.once('close', () => admission.release());
+  if (typeof outgoing?.once !== 'function') return holding(res, release, req.method);
+  if (isClosed(outgoing)) release();
+  else outgoing.once('close', release);
   return res;
 }
 

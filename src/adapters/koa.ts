@@ -4,14 +4,15 @@
  * @module
  */
 
-import type { Engine } from '../engine/contract.ts';
+import { type AnyEngine, isPromise } from '../engine/any-engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { type Asked, asking, isPromise } from './ask.ts';
+import { type Asked, asking } from './ask.ts';
 import { abortedOnClose, isClosed } from './closing.ts';
 import { isAppended, type Outgoing, recount, setFields } from './fields.ts';
 import type { AdapterOptions } from './options.ts';
+import { hold, release } from './permits.ts';
 
 export type { Closable } from './closing.ts';
 export type { Outgoing } from './fields.ts';
@@ -56,7 +57,7 @@ export interface KoaOptions<P extends PolicyDocument, Context extends KoaContext
  * ```
  */
 export function headgate<P extends PolicyDocument, Context extends KoaContext = KoaContext>(
-  engine: Engine<P>,
+  engine: AnyEngine<P>,
   options: KoaOptions<P, Context>,
 ): (context: Context, next: () => Promise<unknown>) => Promise<unknown> {
   const ask = asking(engine, options, abortedOnClose);
@@ -70,7 +71,10 @@ export function headgate<P extends PolicyDocument, Context extends KoaContext = 
       if (isClosed(res)) return undefined;
       throw error;
     }
-    if (isClosed(res)) return admission?.release();
+    if (isClosed(res)) {
+      if (admission !== undefined) release(admission, options, context);
+      return undefined;
+    }
     if (admission === undefined) return next();
     if (!admission.allowed) {
       const { status, headers, body } = denialResponse(admission, engine.policyOf(admission));
@@ -79,7 +83,7 @@ export function headgate<P extends PolicyDocument, Context extends KoaContext = 
       context.body = body;
       return undefined;
     }
-    if (admission.holdsPermits) res.once('close', () => admission.release());
+    if (admission.holdsPermits) res.once('close', hold(admission, options, context));
     if (options.countWhen !== undefined) {
       res.once('finish', () => recount(engine, admission, options, context, context));
     }

@@ -5,15 +5,16 @@
  * @module
  */
 
-import type { Engine } from '../engine/contract.ts';
+import { type AnyEngine, isPromise } from '../engine/any-engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { asking, isPromise } from './ask.ts';
+import { asking } from './ask.ts';
 import { recount } from './fields.ts';
 import { contextOf, type LambdaEvent, type LambdaResponse, withFields } from './gateway.ts';
 import { type AdapterOptions, checkOptions } from './options.ts';
+import { hold } from './permits.ts';
 
 export type { LambdaEvent, LambdaResponse } from './gateway.ts';
 export type { AdapterOptions } from './options.ts';
@@ -36,7 +37,7 @@ export interface LambdaOptions<P extends PolicyDocument, Event extends LambdaEve
  * ```
  */
 export function headgate<P extends PolicyDocument, Event extends LambdaEvent, Context, Result>(
-  engine: Engine<P>,
+  engine: AnyEngine<P>,
   options: LambdaOptions<P, Event, Context>,
   handler: (event: Event, context: Context) => Result | Promise<Result>,
 ): (event: Event, context: Context) => Promise<Result | LambdaResponse> {
@@ -60,14 +61,18 @@ export function headgate<P extends PolicyDocument, Event extends LambdaEvent, Co
       const { status, headers, body } = denialResponse(admission, engine.policyOf(admission));
       return withFields(event, { statusCode: status, body: method === 'HEAD' ? '' : body }, headers);
     }
+    const release = admission.holdsPermits ? hold(admission, own, args) : undefined;
     try {
       const result = await handler(event, context);
       const response = isResponse(result) ? result : inferred(event, result);
       if (response === undefined) return result;
-      recount(engine, admission, own, args, response);
+      // A function is frozen as soon as it has answered.
+      const recounting = recount(engine, admission, own, args, response);
+      if (recounting !== undefined) await recounting;
       return withFields(event, response, rateLimitHeaders(admission, engine.policyOf(admission)));
     } finally {
-      admission.release();
+      const releasing = release?.();
+      if (releasing !== undefined) await releasing;
     }
   };
 }

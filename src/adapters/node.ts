@@ -5,7 +5,7 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Engine } from '../engine/contract.ts';
+import type { AnyEngine } from '../engine/any-engine.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { AdapterOptions } from './options.ts';
 import { limiting } from './outgoing.ts';
@@ -27,7 +27,7 @@ export interface NodeOptions<P extends PolicyDocument>
  * ```
  */
 export function headgate<P extends PolicyDocument>(
-  engine: Engine<P>,
+  engine: AnyEngine<P>,
   options: NodeOptions<P>,
   listener: (request: IncomingMessage, response: ServerResponse) => unknown,
 ): (request: IncomingMessage, response: ServerResponse) => unknown {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Fault, PolicyError, show, suggest } from '../errors.ts';
+import { type Fault, PolicyError, show, suggest, unknownFields } from '../errors.ts';
 import type { Descriptor, GroupName } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 
@@ -35,14 +35,26 @@ export interface AdapterOptions<P extends PolicyDocument, Request, Response> {
 
 const ANSWERS = ['fail', 'allow'] as const;
 
-/** @throws PolicyError naming every option that is of no use; others are left to the framework */
+const OPTIONS: readonly string[] = [
+  'identify',
+  'group',
+  'onIdentifyError',
+  'countWhen',
+  'onError',
+] satisfies (keyof AdapterOptions<PolicyDocument, unknown, unknown>)[];
+
+/**
+ * @param more - options that the adapter has besides
+ * @throws PolicyError naming every option that is unknown or of no use
+ */
 export function checkOptions(
   options: {
     readonly [name in 'identify' | 'countWhen' | 'onError']?: unknown;
   } & Pick<AdapterOptions<PolicyDocument, unknown, unknown>, 'onIdentifyError'>,
+  more: readonly string[] = [],
 ): void {
   const { onIdentifyError } = options;
-  const faults: Fault[] = [];
+  const faults: Fault[] = unknownFields(options, [...OPTIONS, ...more]);
   for (const path of ['identify', 'countWhen', 'onError'] as const) {
     const value: unknown = options[path];
     if (typeof value === 'function' || (value === undefined && path !== 'identify')) continue;

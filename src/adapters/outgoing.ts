@@ -4,14 +4,15 @@
  * @module
  */
 
-import type { Engine } from '../engine/contract.ts';
+import { type AnyEngine, isPromise } from '../engine/any-engine.ts';
 import { denialResponse } from '../http/denial.ts';
 import { rateLimitHeaders } from '../http/headers.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { type Asked, asking, isPromise } from './ask.ts';
+import { type Asked, asking } from './ask.ts';
 import { abortedOnClose, isClosed } from './closing.ts';
 import { type Outgoing, recount, setFields } from './fields.ts';
 import type { AdapterOptions } from './options.ts';
+import { hold, release } from './permits.ts';
 
 /**
  * Limits a request: calls `next` if it is admitted, perhaps later, and with what was thrown if that cannot be said. Returns
@@ -22,7 +23,7 @@ export function limiting<
   Request extends { readonly method?: string | undefined },
   Response extends Outgoing,
 >(
-  engine: Engine<P>,
+  engine: AnyEngine<P>,
   options: AdapterOptions<P, Request, Response>,
   pathOf: (request: Request) => string,
 ): (request: Request, response: Response, next: (error?: unknown) => unknown) => unknown {
@@ -30,7 +31,7 @@ export function limiting<
   /** Whether the request goes on. */
   const settle = (request: Request, response: Response, admission: Asked): boolean => {
     if (isClosed(response) || response.headersSent) {
-      admission?.release();
+      if (admission !== undefined) release(admission, options, request);
       return false;
     }
     if (admission === undefined) return true;
@@ -41,7 +42,7 @@ export function limiting<
       response.end(body);
       return false;
     }
-    if (admission.holdsPermits) response.once('close', () => admission.release());
+    if (admission.holdsPermits) response.once('close', hold(admission, options, request));
     if (options.countWhen !== undefined) {
       response.once('finish', () => recount(engine, admission, options, request, response));
     }

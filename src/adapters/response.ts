@@ -4,30 +4,32 @@
  * @module
  */
 
-import type { Admission } from '../concurrency/admission.ts';
+import type { Release } from './permits.ts';
 
-/** Gives the permits back when the body has been read, cancelled or has failed; at once if none is sent. */
-export function holding(response: Response, admission: Admission, method: string): Response {
+/**
+ * Gives permits back when the body has been read, cancelled or has failed; at once if none is sent. The response is not
+ * over before they are: many a runtime drops what is still to be done then.
+ */
+export function holding(response: Response, release: Release, method: string): Response | Promise<Response> {
   const { body } = response;
-  if (body === null || method === 'HEAD' || !admission.holdsPermits) {
-    admission.release();
-    return response;
-  }
+  if (body === null || method === 'HEAD') return release()?.then(() => response) ?? response;
   const reader = body.getReader();
   const source = {
     async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
       try {
         const { done, value } = await reader.read();
         if (!done) return controller.enqueue(value);
+        const releasing = release();
+        if (releasing !== undefined) await releasing;
         controller.close();
       } catch (error) {
         controller.error(error);
+        await release();
       }
-      admission.release();
     },
-    cancel(reason: unknown): Promise<void> {
-      admission.release();
-      return reader.cancel(reason);
+    async cancel(reason: unknown): Promise<void> {
+      const releasing = release();
+      await reader.cancel(reason).finally(() => releasing);
     },
   };
   // Nothing is read ahead of whoever reads the response.

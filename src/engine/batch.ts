@@ -5,7 +5,7 @@ import { DeniedError } from '../limiter/denied-error.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { Millis } from '../time.ts';
-import type { Engine } from './contract.ts';
+import { type AnyEngine, type EngineAdmission, isPromise } from './any-engine.ts';
 
 /** How far a batch is. */
 export interface BatchProgress {
@@ -24,11 +24,11 @@ export interface BatchProgress {
 }
 
 /** What a worker is told beside its item. */
-export interface BatchTurn {
+export interface BatchTurn<A extends EngineAdmission = Admission> {
   /** Place of the item in the batch, from 0. */
   readonly index: number;
-  /** What the item was admitted with; permits are released when the worker ends. */
-  readonly admission: Admission;
+  /** What the item was admitted with; permits are released when the worker ends, and renewed until then in a store. */
+  readonly admission: A;
   /** The batch's signal, if it has one. */
   readonly signal: AbortSignal | undefined;
 }
@@ -49,17 +49,18 @@ export interface BatchOptions<P extends PolicyDocument> extends Pick<AcquireOpti
 
 /**
  * Works a list through a group, in order, as many items at once as its limits admit. An item is read only when it has
- * been admitted, and every permit is given back, whatever happens.
+ * been admitted, and every permit is given back, whatever happens; by a store that fails, when the lease has run out.
  *
+ * @param engine - of either kind
  * @param items - anything that can be iterated, also asynchronously
  * @returns what became of each item that was started, in input order
  * @throws the signal's reason once it is aborted; DeniedError if an item is denied rather than kept waiting; whatever the
  * source or `onProgress` throws. By then all workers that had been started have ended.
  */
-export async function runBatch<P extends PolicyDocument, Item, Result>(
-  engine: Engine<P>,
+export async function runBatch<P extends PolicyDocument, Item, Result, A extends EngineAdmission = Admission>(
+  engine: AnyEngine<P, A>,
   items: Iterable<Item> | AsyncIterable<Item>,
-  worker: (item: Item, turn: BatchTurn) => Result | Promise<Result>,
+  worker: (item: Item, turn: BatchTurn<A>) => Result | Promise<Result>,
   options: BatchOptions<P>,
 ): Promise<PromiseSettledResult<Result>[]> {
   const { signal, priority, onProgress } = options;
@@ -87,7 +88,7 @@ export async function runBatch<P extends PolicyDocument, Item, Result>(
       halt.abort(error);
     }
   };
-  const work = async (item: Item, index: number, admission: Admission): Promise<void> => {
+  const work = async (item: Item, index: number, admission: A, giveBack: GiveBack): Promise<void> => {
     try {
       results[index] = { status: 'fulfilled', value: await worker(item, { index, admission, signal }) };
     } catch (reason) {
@@ -96,7 +97,8 @@ export async function runBatch<P extends PolicyDocument, Item, Result>(
       if (options.onError === 'stop') halt.abort(STOPPED);
     } finally {
       done++;
-      admission.release();
+      const giving = giveBack('release');
+      if (giving !== undefined) await giving;
     }
   };
 
@@ -106,9 +108,10 @@ export async function runBatch<P extends PolicyDocument, Item, Result>(
     while (started !== total) {
       const admission = await engine.acquire(descriptor, { signal: halt.signal, priority });
       if (!admission.allowed) throw new DeniedError(admission);
-      const next = await source.read(admission, halt.signal);
+      const giveBack = keep(admission);
+      const next = await source.read(giveBack, halt.signal);
       if (next.done === true) break;
-      const turn = work(next.value, started++, admission).then(() => {
+      const turn = work(next.value, started++, admission, giveBack).then(() => {
         running.delete(turn);
         report();
       });
@@ -157,6 +160,19 @@ function from(least: number, value: number, path: string): number {
   throw new DescriptorError({ code: 'bad-value', path, value, message });
 }
 
+/** Gives back what was admitted; a promise, never rejected, if that takes a while. */
+type GiveBack = (how: 'release' | 'cancel') => Promise<unknown> | undefined;
+
+/** Has permits renewed, where they need it, until they are given back. A source may take its time, not only a worker. */
+function keep(admission: EngineAdmission): GiveBack {
+  const stop = admission.keep?.();
+  return (how) => {
+    stop?.();
+    const giving = admission[how]();
+    return isPromise(giving) ? giving.catch(() => undefined) : undefined;
+  };
+}
+
 /** Items, read one at a time. */
 class Source<Item> {
   readonly #items: Iterator<Item> | AsyncIterator<Item>;
@@ -167,7 +183,7 @@ class Source<Item> {
   }
 
   /** The next item, unless it is halted first; where there is none, the admission meant for it is given back. */
-  async read(admission: Admission, halt: AbortSignal): Promise<IteratorResult<Item>> {
+  async read(giveBack: GiveBack, halt: AbortSignal): Promise<IteratorResult<Item>> {
     let onHalt: (() => void) | undefined;
     const halted = new Promise<never>((_, reject) => {
       onHalt = () => reject(halt.reason);
@@ -176,10 +192,10 @@ class Source<Item> {
     try {
       halt.throwIfAborted();
       const next = await Promise.race([this.#next(), halted]);
-      if (next.done === true) admission.cancel();
+      if (next.done === true) await giveBack('cancel');
       return next;
     } catch (error) {
-      admission.cancel();
+      await giveBack('cancel');
       throw error;
     } finally {
       if (onHalt !== undefined) halt.removeEventListener('abort', onHalt);

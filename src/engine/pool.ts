@@ -6,7 +6,7 @@ import { checkKey } from '../partition/key.ts';
 import type { Descriptor, FieldName, GroupName } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { type Clock, type Millis, toInstant, wakeByTimer } from '../time.ts';
-import type { Engine } from './contract.ts';
+import { type AnyEngine, type EngineAdmission, isPromise } from './any-engine.ts';
 
 /** One member of a pool: a sending number, an upstream, an account. */
 export interface PoolMember {
@@ -27,22 +27,22 @@ export interface PoolOptions<P extends PolicyDocument> {
 }
 
 /** An admission, and the member it was given. */
-export interface PoolAdmission {
+export interface PoolAdmission<A extends EngineAdmission = Admission> {
   /** Name of the member. */
   readonly member: string;
   /** What the engine said. */
-  readonly admission: Admission;
+  readonly admission: A;
 }
 
 /** Members that share the work. See {@link createPool}. */
-export interface Pool<P extends PolicyDocument = PolicyDocument> {
+export interface Pool<P extends PolicyDocument = PolicyDocument, A extends EngineAdmission = Admission> {
   /**
    * Admits a request at the member that is free soonest, round robin among equals, and waits for it if need be.
    *
    * @param descriptor - what else there is to say about the request; group and member are filled in
    * @throws DescriptorError (`empty-pool`) if there is no member
    */
-  acquire(descriptor?: Partial<Descriptor<P>>, options?: AcquireOptions): Promise<PoolAdmission>;
+  acquire(descriptor?: Partial<Descriptor<P>>, options?: AcquireOptions): Promise<PoolAdmission<A>>;
   /** Adds a member, or gives one other quotas. */
   add(member: string | PoolMember): void;
   /** Gives a member no further work; whether there was one. */
@@ -56,8 +56,9 @@ export interface Pool<P extends PolicyDocument = PolicyDocument> {
 }
 
 /**
- * A pool over an engine.
+ * A pool over an engine. Pools of several processes, over one store, share the members' quotas.
  *
+ * @param engine - of either kind
  * @throws PolicyError (`unknown-group`), DescriptorError for a faulty member
  *
  * @example
@@ -66,7 +67,10 @@ export interface Pool<P extends PolicyDocument = PolicyDocument> {
  * const { member } = await numbers.acquire();
  * ```
  */
-export function createPool<P extends PolicyDocument>(engine: Engine<P>, options: PoolOptions<P>): Pool<P> {
+export function createPool<P extends PolicyDocument, A extends EngineAdmission = Admission>(
+  engine: AnyEngine<P, A>,
+  options: PoolOptions<P>,
+): Pool<P, A> {
   const groups = Object.keys(engine.policy.groups);
   if (!groups.includes(options.group)) {
     const message = `unknown group ${show(options.group)}${suggest(options.group, groups)}`;
@@ -85,14 +89,26 @@ interface MemberState {
   coolUntil: Millis;
 }
 
-class EnginePool<P extends PolicyDocument> implements Pool<P> {
-  readonly #engine: Engine<P>;
+/** What a member would answer now. */
+interface Look {
+  readonly member: MemberState;
+  readonly decision: Decision;
+}
+
+/** How long a member would keep a request waiting. */
+interface Offer {
+  readonly member: MemberState;
+  readonly wait: Millis;
+}
+
+class EnginePool<P extends PolicyDocument, A extends EngineAdmission> implements Pool<P, A> {
+  readonly #engine: AnyEngine<P, A>;
   readonly #group: string;
   readonly #field: string;
   readonly #members = new Map<string, MemberState>();
   #turns = 0;
 
-  constructor(engine: Engine<P>, options: PoolOptions<P>) {
+  constructor(engine: AnyEngine<P, A>, options: PoolOptions<P>) {
     this.#engine = engine;
     this.#group = options.group;
     this.#field = options.field;
@@ -102,20 +118,32 @@ class EnginePool<P extends PolicyDocument> implements Pool<P> {
   async acquire(
     descriptor: Partial<Descriptor<P>> = {},
     { signal: given, ...rest }: AcquireOptions = {},
-  ): Promise<PoolAdmission> {
+  ): Promise<PoolAdmission<A>> {
     const signal = typeof given === 'function' ? given() : given;
     const options = { ...rest, signal };
-    for (;;) {
-      const member = this.#soonest(descriptor);
+    for (let looks = 1; ; looks++) {
+      const looking = this.#look(descriptor);
+      const offer = this.#soonest(isPromise(looking) ? await looking : looking);
+      if (offer === undefined) continue;
+      const { member, wait } = offer;
+      // Where a look takes time, somebody else may be faster: then another member may be free.
+      const looksAgain = isPromise(looking) && wait <= 0 && looks <= this.#members.size;
       member.turn = ++this.#turns;
       member.waiting++;
       try {
         await sleepUntil(this.#engine.clock, member.coolUntil, signal);
-        const admission = await this.#engine.acquire(this.#describe(descriptor, member), options);
+        const request = this.#describe(descriptor, member);
+        const admission = await this.#engine.acquire(
+          request,
+          looksAgain ? { ...options, timeout: 0 } : options,
+        );
+        if (looksAgain && isTaken(admission)) continue;
         const isAway =
           this.#members.get(member.name) !== member || member.coolUntil > this.#engine.clock.now();
         if (!isAway || !admission.allowed) return { member: member.name, admission };
-        admission.cancel();
+        const cancelling = admission.cancel();
+        // What a store cannot take back now comes back when the lease has run out.
+        if (isPromise(cancelling)) await cancelling.catch(() => false);
       } finally {
         member.waiting--;
       }
@@ -143,28 +171,35 @@ class EnginePool<P extends PolicyDocument> implements Pool<P> {
     member.coolUntil = toInstant(until, 'until');
   }
 
-  #soonest(descriptor: Partial<Descriptor<P>>): MemberState {
-    const offers = [...this.#members.values()].map((member) => ({
-      member,
-      at: this.#freeAt(descriptor, member),
-    }));
-    const [first] = offers.sort(
-      (a, b) => a.at - b.at || a.member.waiting - b.member.waiting || a.member.turn - b.member.turn,
-    );
-    if (first !== undefined) return first.member;
-    throw new DescriptorError({
-      code: 'empty-pool',
-      path: 'members',
-      value: [],
-      message: 'the pool has no members',
-    });
+  /** What each member would answer. */
+  #look(descriptor: Partial<Descriptor<P>>): Look[] | Promise<Look[]> {
+    const members = [...this.#members.values()];
+    if (members.length === 0) {
+      const message = 'the pool has no members';
+      throw new DescriptorError({ code: 'empty-pool', path: 'members', value: [], message });
+    }
+    const decisions = members.map((member) => this.#engine.peek(this.#describe(descriptor, member)));
+    const together = (decided: readonly Decision[]): Look[] =>
+      members.map((member, i) => ({ member, decision: decided[i] as Decision }));
+    return decisions.some(isPromise)
+      ? Promise.all(decisions).then(together)
+      : together(decisions as Decision[]);
   }
 
-  /** When the member could take one more, after those that wait for it already. */
-  #freeAt(descriptor: Partial<Descriptor<P>>, member: MemberState): Millis {
-    const decision = this.#engine.peek(this.#describe(descriptor, member));
-    const next = decision.allowed ? decision.at : (decision.retryAt ?? Number.MAX_SAFE_INTEGER);
-    return Math.max(next + member.waiting * paceOf(decision), member.coolUntil);
+  /** @returns `undefined` if all of them have been removed since */
+  #soonest(looks: readonly Look[]): Offer | undefined {
+    const offers = looks
+      .filter(({ member }) => this.#members.get(member.name) === member)
+      .map((look) => ({ member: look.member, wait: this.#waitAt(look) }));
+    return offers.sort(
+      (a, b) => a.wait - b.wait || a.member.waiting - b.member.waiting || a.member.turn - b.member.turn,
+    )[0];
+  }
+
+  /** How long until the member could take one more, after those that wait for it already. */
+  #waitAt({ member, decision: { at, allowed, retryAt, limits } }: Look): Millis {
+    const wait = allowed ? 0 : (retryAt ?? Number.MAX_SAFE_INTEGER) - at;
+    return Math.max(wait + member.waiting * paceOf(limits), member.coolUntil - this.#engine.clock.now());
   }
 
   #describe(descriptor: Partial<Descriptor<P>>, { name, quotas }: MemberState): Descriptor<P> {
@@ -173,8 +208,13 @@ class EnginePool<P extends PolicyDocument> implements Pool<P> {
   }
 }
 
+/** Whether it is denied because it would have had to wait. */
+function isTaken({ reason }: Decision): boolean {
+  return reason === 'queue-timeout' || reason === 'concurrency' || reason === 'quota';
+}
+
 /** Milliseconds between two requests of cost 1 under the slowest rate. */
-function paceOf({ limits }: Decision): Millis {
+function paceOf(limits: Decision['limits']): Millis {
   return Math.max(
     0,
     ...limits.map(({ window, quota }) => (window === undefined || quota === 0 ? 0 : window / quota)),

@@ -60,7 +60,8 @@ const MAX_INTEGER = 999_999_999_999_999;
  * - `draft-11`: `RateLimit-Policy` with every limit; `RateLimit` too, or, on a denial, with those that denied.
  *
  * Seconds are rounded up and integers have at most fifteen digits. A decision that no limit took part in has no
- * rate-limit fields, a permit has no reset, and limits in shadow mode are not shown. A response may already have
+ * rate-limit fields, nor has one that was made while a store failed (`source: 'fallback'`): nobody knows what is left. A
+ * permit has no reset, and limits in shadow mode are not shown. A response may already have
  * fields of these names, say from a gateway: append to them.
  *
  * @returns fields by name, in the usual spelling
@@ -130,6 +131,7 @@ function xRateLimit(fields: Fields, decision: Decision, since: Millis): void {
  * list of limits when it is read for the first time, which takes longer than deciding: 2 µs of a request.
  */
 function isAboutReported(decision: Decision): boolean {
+  if (isGuess(decision)) return false;
   if (!Object.hasOwn(decision, 'limits')) return decision.limit !== undefined;
   return reported(decision).some((limit) => limit.name === decision.limit);
 }
@@ -156,7 +158,13 @@ function draft(fields: Fields, decision: Decision, names: WireNames): void {
 }
 
 function reported(decision: Decision): readonly LimitDecision[] {
-  return decision.limit === undefined ? [] : decision.limits.filter((limit) => limit.mode === 'enforce');
+  if (decision.limit === undefined || isGuess(decision)) return [];
+  return decision.limits.filter((limit) => limit.mode === 'enforce');
+}
+
+/** Whether it was not known what has been used. */
+function isGuess(decision: Decision & { readonly source?: unknown }): boolean {
+  return decision.source === 'fallback';
 }
 
 function unitOf(limit: LimitDecision): string | undefined {

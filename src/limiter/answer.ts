@@ -41,7 +41,7 @@ export class Answer implements Decision {
     this.quota = said.terms.quota;
     this.remaining = said.remaining;
     this.resetAt = said.resetAt;
-    this.retryAt = allowed ? undefined : instead === 'unmatched' ? Number.POSITIVE_INFINITY : inquiry.retryAt;
+    this.retryAt = allowed ? undefined : retryAtOf(inquiry, instead);
     this.reason = instead ?? said.reason;
     this.#inquiry = inquiry;
     this.#terms = said.terms;
@@ -111,6 +111,15 @@ export class Answer implements Decision {
     throw new DescriptorError({ code: 'foreign-decision', path: 'decision', value: decision, message });
   }
 }
+
+/** When a denied request is worth repeating. */
+function retryAtOf(inquiry: Inquiry, instead: Reason | undefined): Millis | undefined {
+  if (instead === 'unmatched') return Number.POSITIVE_INFINITY;
+  return instead === 'store-failure' ? inquiry.now + STORE_PAUSE : inquiry.retryAt;
+}
+
+/** For how long a store that keeps failing is left alone; earlier nothing will have changed. */
+const STORE_PAUSE: Millis = 1000;
 
 /** What is said where there is no limit to say it. */
 function unlimited(now: Millis): Said {

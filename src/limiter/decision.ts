@@ -11,7 +11,7 @@ import type { Millis } from '../time.ts';
  * - `unmatched`: no pattern matched, and the policy says `"unmatched": "deny"`.
  * - `capacity`: a semaphore has no room for another key.
  * - `queue-full`, `queue-timeout`: the group's queue took no further waiter, or not in time.
- * - `store-failure`: the store of a distributed engine did not answer.
+ * - `store-failure`: the store of a distributed engine did not answer; `retryAt` is a second later.
  */
 export type Reason =
   | 'ok'

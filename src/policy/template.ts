@@ -21,7 +21,7 @@ export type Placeholder = 'retryAfter' | 'limit' | 'quota' | 'resetAt';
 export type PlaceholderValues = { readonly [P in Placeholder]: string | number | undefined };
 
 /** Reasons that come with the instant of a next attempt, so that `{retryAfter}` has a value. */
-export const REASONS_WITH_RETRY_AT: readonly DenialReason[] = ['quota', 'blocked'];
+export const REASONS_WITH_RETRY_AT: readonly DenialReason[] = ['quota', 'blocked', 'store-failure'];
 
 /** How deep lists and objects of a body may nest. */
 const MAX_BODY_DEPTH = 32;

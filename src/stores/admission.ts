@@ -5,6 +5,7 @@ import { type Clock, type Millis, wakeByTimer } from '../time.ts';
 import { type DecisionSource, DistributedAnswer } from './answer.ts';
 import type { DistributedAdmission } from './contract.ts';
 import type { Changes } from './corrections.ts';
+import { keepRenewed } from './keep.ts';
 import type { Store, StoreLease, StoreRow } from './store.ts';
 
 /** What admissions give their permits back to. */
@@ -23,10 +24,16 @@ export interface Held {
   /** How long it lasts. */
   readonly length: Millis;
   readonly rows: readonly StoreRow[];
+  /** 0: only shadow limits have given permits. That these are lost matters to nobody. */
   readonly fence: number;
   readonly expiresAt: Millis;
   /** Before when it was asked for, by this process's clock: it lasts at least its length from then on. */
   readonly since: Millis;
+}
+
+/** How long the permits of all rows last: the shortest of their leases. */
+export function shortestLease(rows: readonly StoreRow[]): Millis {
+  return Math.min(...rows.flatMap(({ permits }) => permits.map(({ length }) => length)));
 }
 
 /** A decision with the permits it holds in a store. */
@@ -54,8 +61,9 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
     this.#desk = desk;
     this.#units = inquiry.units;
     this.#held = held;
-    this.#expiresAt = held?.expiresAt;
-    this.#safeUntil = held === undefined ? Number.POSITIVE_INFINITY : held.since + held.length;
+    this.#expiresAt = this.fence === undefined ? undefined : held?.expiresAt;
+    this.#safeUntil = Number.POSITIVE_INFINITY;
+    if (held !== undefined && held.fence > 0) this.#safeUntil = held.since + held.length;
     this.#isOpen = this.allowed;
   }
 
@@ -64,14 +72,17 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
     this.#isOpen = false;
     this.#unwatch();
     if (this.#held === undefined || !wasOpen) return wasOpen;
-    return this.#desk.store.release(this.#desk.nextId(), this.#held.lease, this.#held.rows);
+    const { lease, rows, fence } = this.#held;
+    const wasHeld = await this.#desk.store.release(this.#desk.nextId(), lease, rows);
+    return wasHeld || fence === 0;
   }
 
   async renew(): Promise<boolean> {
     if (this.#held === undefined || !this.#isOpen) return this.#isOpen;
-    const { lease, length, rows } = this.#held;
+    const { lease, length, rows, fence } = this.#held;
     const since = this.#desk.clock.now();
     const expiresAt = await this.#desk.store.renew(lease, rows);
+    if (fence === 0) return this.#isOpen;
     if (expiresAt === undefined) {
       this.#lose();
       return false;
@@ -118,8 +129,12 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
     return this.#controller.signal;
   }
 
+  get holdsPermits(): boolean {
+    return this.#held !== undefined && this.#isOpen;
+  }
+
   get fence(): number | undefined {
-    return this.#held?.fence;
+    return this.#held?.fence || undefined;
   }
 
   get expiresAt(): Millis | undefined {
@@ -130,22 +145,9 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
     await this.release();
   }
 
-  /** Renews every third of the lease until it is called off. A renewal that fails is tried again at the next one. */
   keep(): () => void {
-    const { clock } = this.#desk;
-    const held = this.#held;
-    if (held === undefined) return () => undefined;
-    let cancel: () => void = () => undefined;
-    const next = (): void => {
-      const at = clock.now() + Math.max(1, Math.floor(held.length / 3));
-      cancel = clock.wakeAt?.(at, renew) ?? wakeByTimer(clock, at, renew);
-    };
-    const renew = (): void => {
-      next();
-      this.renew().catch(() => undefined);
-    };
-    next();
-    return () => cancel();
+    if (this.#held === undefined) return () => undefined;
+    return keepRenewed(this.#desk.clock, this.#held.length, () => this.renew());
   }
 
   /** Aborts the signal when the lease has run out here, whatever the store would say. */

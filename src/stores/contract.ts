@@ -62,8 +62,15 @@ export interface DistributedAdmission extends DistributedDecision {
   settle(actual: ActualCost): Promise<boolean>;
   /** Gives everything back, charges and permits; `false` if it had been released, settled or cancelled. */
   cancel(): Promise<boolean>;
+  /**
+   * Has the lease renewed every third of its length until the returned function is called: as long as the work takes, if
+   * the process lives. `run`, adapters and `runBatch` do so; whoever has called `tryAcquire` or `acquire` may.
+   */
+  keep(): () => void;
   /** Aborted when the lease is lost: it was not renewed in time, by this process's clock or by the store. */
   readonly signal: AbortSignal;
+  /** Whether permits were granted that have not been released, those of shadow limits among them. */
+  readonly holdsPermits: boolean;
   /** Greater than that of every lease granted before; `undefined` where no permit is held. */
   readonly fence: number | undefined;
   /** When the lease expires, by the store's clock; `undefined` where no permit is held. */
@@ -76,6 +83,12 @@ export interface DistributedAdmission extends DistributedDecision {
 export interface DistributedEngine<P extends PolicyDocument = PolicyDocument> {
   /** The policy in force. */
   readonly policy: PolicyDocument;
+  /**
+   * The policy by which a decision was made, also where this process has made it alone.
+   *
+   * @throws DescriptorError for a copy, or for a decision of another engine
+   */
+  policyOf(decision: Decision): PolicyDocument;
   /** The clock by which it waits. */
   readonly clock: Clock;
   /**

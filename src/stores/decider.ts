@@ -1,7 +1,7 @@
 import { isHeadgateError } from '../errors.ts';
 import type { Mode } from '../limiter/question.ts';
 import { type Millis, toInstant } from '../time.ts';
-import { type Desk, DistributedAdmissionAnswer } from './admission.ts';
+import { type Desk, DistributedAdmissionAnswer, shortestLease } from './admission.ts';
 import { DistributedAnswer, type DistributedDecision } from './answer.ts';
 import { type Call, disagreement, modeOf, type Stand } from './call.ts';
 import { type Denials, requestId } from './denials.ts';
@@ -86,7 +86,9 @@ export class Decider {
       if (asked === 'charge' && !isHeld && (isAgreed && !mustWait) !== reply.agreed)
         throw disagreement(reply);
       if (reply.agreed) {
-        const held = fence > 0 ? { lease, length: entrance.lease, rows, fence, expiresAt, since } : undefined;
+        const held = holds
+          ? { lease, length: fence > 0 ? entrance.lease : shortestLease(rows), rows, fence, expiresAt, since }
+          : undefined;
         return new DistributedAdmissionAnswer(inquiry, this.#desk, held);
       }
       const behind = entrance.permits.length > 0 ? 'concurrency' : 'quota';

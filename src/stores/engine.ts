@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type AcquireOptions, checkPriority, checkTimeout } from '../concurrency/gate.ts';
+import { type AcquireOptions, checkPriority, checkSignal, checkTimeout } from '../concurrency/gate.ts';
 import { locate } from '../engine/locate.ts';
 import { checkRatesOnly } from '../engine/request.ts';
 import { checkFields } from '../errors.ts';
@@ -109,6 +109,11 @@ class StoreEngine implements DistributedEngine, Desk {
     return this.#rules.policy.document;
   }
 
+  policyOf(decision: Decision): PolicyDocument {
+    if (decision instanceof LocalAdmission) return decision.document;
+    return Answer.of(decision, this).document as PolicyDocument;
+  }
+
   async check(descriptor: LooseDescriptor, options?: DistributedCheckOptions): Promise<DistributedDecision> {
     const call = this.#read(descriptor);
     if (call.group !== undefined) checkRatesOnly(call.group);
@@ -129,6 +134,7 @@ class StoreEngine implements DistributedEngine, Desk {
     descriptor: LooseDescriptor,
     options: AcquireOptions & DistributedAcquireOptions = {},
   ): Promise<AnyAdmission> {
+    if (typeof options.signal !== 'function') checkSignal(options.signal)?.throwIfAborted();
     const call = this.#read(descriptor);
     const { queue } = call.group?.entrance ?? {};
     const priority = checkPriority(options.priority);

@@ -14,6 +14,7 @@ import type { GrantDocument, LimitDocument, PolicyDocument } from '../policy/doc
 import type { PathParams } from '../policy/match.ts';
 import type { Clock } from '../time.ts';
 import type { DistributedAdmission } from './contract.ts';
+import { keepRenewed } from './keep.ts';
 
 /** What becomes of a request: the strictest of what its limits say. */
 export type Strategy = 'deny' | 'allow' | 'local';
@@ -29,6 +30,7 @@ export interface LocalRequest {
 /** Decides in place of the store. */
 export class Fallback {
   readonly #strategies = new Map<string, Strategy>();
+  readonly #document: PolicyDocument;
   readonly #share: number;
   readonly #limits: ReadonlySet<string>;
   readonly #units: ReadonlySet<string>;
@@ -39,6 +41,7 @@ export class Fallback {
 
   /** @param share - of each quota, above 0 to 1 */
   constructor(document: PolicyDocument, share: number, clock: Clock) {
+    this.#document = document;
     this.#share = share;
     for (const [name, { limits }] of Object.entries(document.groups))
       this.#strategies.set(name, strictest(limits.map((limit) => strategyOf(document.limits[limit]))));
@@ -59,8 +62,9 @@ export class Fallback {
   decide(request: LocalRequest, mode: 'charge' | 'peek'): LocalAdmission | undefined {
     const descriptor = this.#descriptorOf(request);
     if (this.#engine === undefined) return undefined;
-    if (mode === 'charge') return new LocalAdmission(this.#engine.tryAcquire(descriptor));
-    return new LocalAdmission(this.#engine.peek(descriptor));
+    const { clock } = this.#engine;
+    const decision = mode === 'charge' ? this.#engine.tryAcquire(descriptor) : this.#engine.peek(descriptor);
+    return new LocalAdmission(decision, this.#document, clock);
   }
 
   refund({ decision }: LocalAdmission): void {
@@ -100,9 +104,14 @@ export class LocalAdmission implements DistributedAdmission {
   readonly retryAt: Decision['retryAt'];
   readonly reason: Decision['reason'];
   readonly fence = undefined;
+  readonly #document: PolicyDocument;
+  readonly #clock: Clock;
 
-  constructor(decision: Decision | Admission) {
+  /** @param document - the whole policy, not only what was decided by */
+  constructor(decision: Decision | Admission, document: PolicyDocument, clock: Clock) {
     this.decision = decision;
+    this.#document = document;
+    this.#clock = clock;
     this.allowed = decision.allowed;
     this.at = decision.at;
     this.group = decision.group;
@@ -146,9 +155,19 @@ export class LocalAdmission implements DistributedAdmission {
     return this.#admission?.cancel() ?? false;
   }
 
-  /** Renews it as long as the work runs. */
+  get holdsPermits(): boolean {
+    return this.#admission?.holdsPermits ?? false;
+  }
+
+  /** The policy by which it was decided. */
+  get document(): PolicyDocument {
+    return this.#document;
+  }
+
   keep(): () => void {
-    return () => undefined;
+    const { at, expiresAt } = this;
+    if (expiresAt === undefined || !this.holdsPermits) return () => undefined;
+    return keepRenewed(this.#clock, expiresAt - at, () => this.renew());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

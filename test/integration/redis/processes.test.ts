@@ -43,6 +43,7 @@ describe.skipIf(lacksServer())('processes that share a server', async () => {
       },
       alias: {
         'headgate/distributed': `${root}src/stores/engine.ts`,
+        'headgate/pool': `${root}src/engine/pool.ts`,
         'headgate/redis': `${root}src/stores/redis/store.ts`,
       },
       banner: {
@@ -65,6 +66,21 @@ describe.skipIf(lacksServer())('processes that share a server', async () => {
     expect(totals).toEqual(KEYS.map(() => 3000));
     for (const key of KEYS) expect(await look.hget(`exact:{account=${key}}`, 'reads.used')).toBe('3000');
   }, 120_000);
+
+  it('should share the members of a pool, each of them used by one at a time', async () => {
+    const workers = Array.from({ length: 3 }, () => start('pool', `${port}`, 'pool', '15'));
+    const outputs = await Promise.all(
+      workers.map(({ stdout }) => text(stdout as NonNullable<typeof stdout>)),
+    );
+    const spans = outputs.flatMap((output) => JSON.parse(output) as [string, number, number][]);
+    expect(spans).toHaveLength(45);
+    for (const key of KEYS) {
+      const own = spans.filter(([member]) => member === key).sort(([, a], [, b]) => a - b);
+      expect(own.length).toBeGreaterThan(0);
+      for (const [i, [, from]] of own.slice(1).entries())
+        expect(from).toBeGreaterThanOrEqual(own[i]?.[2] ?? 0);
+    }
+  }, 60_000);
 
   it('should never hold more than the quota, and get back what those held that were killed', async () => {
     const leases = 'held:{account=x}:calls:leases';

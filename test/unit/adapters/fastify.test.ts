@@ -29,6 +29,28 @@ afterEach(() => app.close());
 const identify = () => ({ apiKey: 'a' });
 const hello = async () => 'hello';
 
+describe('options', () => {
+  it('should be those of the plugin, and those that Fastify keeps for itself', async () => {
+    const own = { prefix: '/v1', logLevel: 'error', logSerializers: { id: String } } as const;
+    await app.register(headgate, { engine, identify, hook: 'preHandler', ...own });
+    app.get('/v1/calls', hello);
+    expect((await app.inject('/v1/calls')).headers['x-ratelimit-limit']).toBe('9');
+  });
+
+  it.each([
+    ['identfy', 'identify'],
+    ['hok', 'hook'],
+    ['Engine', 'engine'],
+  ])('should not be %s', async (wrong, meant) => {
+    const options = { engine, identify, [wrong]: identify };
+    await expect(app.register(headgate, options)).rejects.toMatchObject({
+      name: 'PolicyError',
+      path: wrong,
+      message: expect.stringContaining(`did you mean "${meant}"?`),
+    });
+  });
+});
+
 describe('a route', () => {
   it.each<[string, string, false | { group: string } | undefined, [number, unknown]]>([
     ['is matched', '/v1/calls', undefined, [200, '9']],

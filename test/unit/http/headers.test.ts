@@ -16,6 +16,8 @@ type Row = [title: string, decision: Decision, fields: Record<string, string>];
 
 const allowed = decisionOf([limitDecision()]);
 const denied = decisionOf([refusal()]);
+/** What a distributed engine has let pass because its policy says so, without asking anybody. */
+const guess: Decision = Object.assign(decisionOf([limitDecision()]), { source: 'fallback' });
 const daily = limitDecision({
   name: 'daily',
   quota: 10_000,
@@ -49,6 +51,7 @@ rows('x-ratelimit', [
   ['give a limit of quota 0', decisionOf([refusal({ quota: 0, resetAt: 0 })]), xRateLimit('0', '0', '0')],
   ['be silent without limits', decisionOf([]), {}],
   ['be silent where nothing matched', denialWithoutLimit('unmatched'), {}],
+  ['be silent where a store failed, and nobody knows', guess, {}],
   ['be silent without a limit to show', { ...allowed, limit: undefined }, {}],
   [
     'be silent about a limit in shadow mode',
@@ -113,6 +116,7 @@ const draft = (policies: string, state?: string): Record<string, string> => ({
 
 rows('draft-11', [
   ['describe one limit', allowed, draft('"reads";q=600;w=60', '"reads";r=587;t=13')],
+  ['be silent where a store failed, and nobody knows', guess, {}],
   [
     'list all limits in policy order',
     decisionOf([limitDecision(), daily]),

@@ -152,6 +152,6 @@ describe('templateFor', () => {
   });
 });
 
-it('should promise a next attempt for a used-up quota and for a block only', () => {
-  expect(REASONS_WITH_RETRY_AT).toEqual(['quota', 'blocked']);
+it('should promise a next attempt for a used-up quota, a block and a store that fails only', () => {
+  expect(REASONS_WITH_RETRY_AT).toEqual(['quota', 'blocked', 'store-failure']);
 });
