@@ -36,8 +36,10 @@ export class Fallback {
   readonly #units: ReadonlySet<string>;
   /** Fields that a path may bring. */
   readonly #fields: readonly string[];
+  /** Of the limits that say `local`, with a share of what they grant. */
+  readonly #shares: PolicyDocument;
   /** Knows only the limits that say `local`. */
-  readonly #engine: Engine | undefined;
+  #engine: Engine | undefined;
 
   /** @param share - of each quota, above 0 to 1 */
   constructor(document: PolicyDocument, share: number, clock: Clock) {
@@ -51,7 +53,16 @@ export class Fallback {
     const fields = local.flatMap(([, { per }]) => per ?? []);
     const where = (document.overrides ?? []).flatMap((override) => Object.keys(override.where));
     this.#fields = [...new Set([...fields, ...where])];
-    if (local.length > 0) this.#engine = createEngine(localPolicy(document, this.#limits, share), { clock });
+    this.#shares = localPolicy(document, this.#limits, share);
+    if (local.length > 0) this.#engine = createEngine(this.#shares, { clock });
+  }
+
+  /** Goes on with the usage, and with the permits, that `before` has granted; it decides nothing any more. */
+  takeOver(before: Fallback): void {
+    if (before.#engine === undefined) return;
+    this.#engine = before.#engine;
+    this.#engine.reload(this.#shares);
+    before.#engine = undefined;
   }
 
   strategyOf(group: string): Strategy {
