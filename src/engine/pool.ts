@@ -1,6 +1,14 @@
 import type { Admission } from '../concurrency/admission.ts';
 import type { AcquireOptions } from '../concurrency/gate.ts';
-import { DescriptorError, PolicyError, show, suggest } from '../errors.ts';
+import {
+  checkFields,
+  checkGiven,
+  checkOptionsObject,
+  DescriptorError,
+  PolicyError,
+  show,
+  suggest,
+} from '../errors.ts';
 import type { Decision } from '../limiter/decision.ts';
 import { checkKey } from '../partition/key.ts';
 import type { Descriptor, FieldName, GroupName } from '../policy/descriptor.ts';
@@ -58,7 +66,7 @@ export interface Pool<P extends PolicyDocument = PolicyDocument> {
 /**
  * A pool over an engine.
  *
- * @throws PolicyError (`unknown-group`), DescriptorError for a faulty member
+ * @throws PolicyError (`unknown-group`, or naming the argument that does not fit), DescriptorError for a faulty member
  *
  * @example
  * ```ts
@@ -67,11 +75,15 @@ export interface Pool<P extends PolicyDocument = PolicyDocument> {
  * ```
  */
 export function createPool<P extends PolicyDocument>(engine: Engine<P>, options: PoolOptions<P>): Pool<P> {
+  checkGiven(typeof engine?.acquire === 'function', 'engine', engine, 'an engine');
+  checkFields(options, ['group', 'field', 'members']);
   const groups = Object.keys(engine.policy.groups);
   if (!groups.includes(options.group)) {
     const message = `unknown group ${show(options.group)}${suggest(options.group, groups)}`;
     throw new PolicyError([{ code: 'unknown-group', path: 'group', value: options.group, message }]);
   }
+  checkGiven(typeof options.field === 'string', 'field', options.field, 'the name of a partition field');
+  checkGiven(Array.isArray(options.members), 'members', options.members, 'a list of members');
   return new EnginePool(engine, options);
 }
 
@@ -123,6 +135,7 @@ class EnginePool<P extends PolicyDocument> implements Pool<P> {
   }
 
   add(member: string | PoolMember): void {
+    if (typeof member !== 'string') checkOptionsObject(member, 'member');
     const { name, quotas } = typeof member === 'string' ? { name: member, quotas: undefined } : member;
     checkKey(name, this.#field);
     const known = this.#members.get(name);
