@@ -16,7 +16,12 @@ const headgate = {
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  entryPoints: { main: 'main.ts', worker: 'worker.ts', server: 'http/server.ts' },
+  entryPoints: {
+    main: 'main.ts',
+    features: 'features/main.ts',
+    worker: 'worker.ts',
+    server: 'http/server.ts',
+  },
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -163,8 +163,28 @@ export function collectFaults<T extends Record<string, unknown>>(checks: { [K in
   return Object.fromEntries(results) as T;
 }
 
-/** @throws PolicyError (`unknown-field`) for every own field of `options` that is not in `known` */
+/** @throws PolicyError (`bad-value`) unless what stands at `path` is right; `wanted` says what would be */
+export function checkGiven(isRight: boolean, path: string, value: unknown, wanted: string): void {
+  if (isRight) return;
+  const message = `${show(value)} does not fit; give ${wanted}`;
+  throw new PolicyError([{ code: 'bad-value', path, value, message }]);
+}
+
+/** @throws PolicyError (`bad-value`) unless `options` is an object, and no list */
+export function checkOptionsObject(options: unknown, path = 'options'): void {
+  checkGiven(isFields(options), path, options, 'an object of options');
+}
+
+function isFields(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * @throws PolicyError (`bad-value`) unless `options` is an object, and (`unknown-field`) for every own field of it that is
+ * not in `known`
+ */
 export function checkFields(options: object, known: readonly string[], path = ''): void {
+  checkOptionsObject(options, path === '' ? 'options' : path);
   const faults = unknownFields(options, known, path);
   const [first, ...rest] = faults;
   if (first !== undefined) throw new PolicyError([first, ...rest]);

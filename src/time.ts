@@ -103,9 +103,11 @@ export interface ManualClock extends Clock {
  * A clock for tests and simulations.
  *
  * @param start - where it begins, default 0
+ * @throws DescriptorError (`bad-instant`) for what is no number; so do its methods, PolicyError (`bad-duration`) for a text
+ * that is no duration
  */
 export function manualClock(start: Millis = 0): ManualClock {
-  let present = start;
+  let present = asNumber(start, 'start');
   const wakes = new Set<{ readonly at: Millis; readonly wake: () => void }>();
   const earliest = () =>
     [...wakes].reduce<{ at: Millis; wake: () => void } | undefined>(
@@ -113,6 +115,7 @@ export function manualClock(start: Millis = 0): ManualClock {
       undefined,
     );
   const set = (to: Millis): void => {
+    asNumber(to, 'to');
     for (let next = earliest(); next !== undefined && next.at <= to; next = earliest()) {
       wakes.delete(next);
       present = Math.max(present, next.at);
@@ -128,7 +131,7 @@ export function manualClock(start: Millis = 0): ManualClock {
   return {
     now: () => present,
     advance: (by) => {
-      set(present + (typeof by === 'string' ? parseDuration(by) : by));
+      set(present + (typeof by === 'number' ? by : parseDuration(by)));
       return present;
     },
     set,
@@ -149,6 +152,12 @@ export function manualClock(start: Millis = 0): ManualClock {
  */
 export function toInstant(value: Millis, path = 'now'): Millis {
   if (typeof value === 'number' && value >= 0 && value <= MAX_INSTANT) return Math.floor(value);
+  throw badInstant(value, path);
+}
+
+/** Whatever a clock can be made to show, also what no engine takes. */
+function asNumber(value: Millis, path: string): Millis {
+  if (typeof value === 'number') return value;
   throw badInstant(value, path);
 }
 

@@ -8,5 +8,10 @@ declare module '@fastify/rate-limit/store/LocalStore.js' {
       timeWindow: number,
       max: number,
     ): void;
+    read(
+      key: string,
+      callback: (error: Error | null, state: { current: number; ttl: number }) => void,
+      timeWindow: number,
+    ): void;
   }
 }

@@ -8,7 +8,7 @@
 import { type BatchObservableCallback, type Meter, metrics } from '@opentelemetry/api';
 import type { Engine } from '../engine/contract.ts';
 import type { DecisionEvent } from '../engine/events.ts';
-import { checkFields, PolicyError, show } from '../errors.ts';
+import { checkFields, checkGiven, PolicyError, show } from '../errors.ts';
 import { READINGS, type Sources } from './readings.ts';
 import { Tally } from './tally.ts';
 
@@ -31,12 +31,14 @@ const WAIT_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
  * collected. What was decided before is not told.
  *
  * @returns ends it
- * @throws PolicyError for an unknown option, a prefix or a meter that is none
+ * @throws PolicyError for an unknown option, or an engine, a prefix or a meter that is none
  */
 export function instrument(
   engine: Pick<Engine, 'on' | 'stats'>,
   options: InstrumentOptions = {},
 ): () => void {
+  const isEngine = typeof engine?.on === 'function' && typeof engine.stats === 'function';
+  checkGiven(isEngine, 'engine', engine, 'an engine');
   const { meter, prefix } = checked(options);
   const decisions = new Tally('group', 'limit', 'outcome', 'reason');
   const nearLimit = new Tally('group', 'limit');

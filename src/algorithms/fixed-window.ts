@@ -1,4 +1,4 @@
-import { collectFaults, PolicyError, show } from '../errors.ts';
+import { checkOptionsObject, collectFaults, PolicyError, show } from '../errors.ts';
 import type { Millis } from '../time.ts';
 import { type Algorithm, checkRate, type Plan, type RateOptions, read } from './algorithm.ts';
 
@@ -109,6 +109,7 @@ const FIXED_WINDOW: Algorithm<FixedWindowPlan> = {
  * @throws PolicyError naming every faulty option
  */
 export function fixedWindow(options: FixedWindowOptions): FixedWindowPlan {
+  checkOptionsObject(options);
   const { rate, anchor } = collectFaults({
     rate: () => checkRate(options, ['quota', 'window', 'anchor']),
     anchor: () => checkAnchor(options.anchor === undefined ? 'first-use' : options.anchor),

@@ -1,3 +1,4 @@
+import { checkGiven } from '../errors.ts';
 import { sendable } from './body.ts';
 import { Exchange } from './exchange.ts';
 import { Lanes } from './lanes.ts';
@@ -17,7 +18,7 @@ import { describeRequest, type Fetch, originOf, signalOf } from './request.ts';
  * no longer than 1 MiB. Streams are sent once.
  *
  * @param fetch - the platform's `fetch`, or anything that is called like it
- * @throws PolicyError naming every faulty option
+ * @throws PolicyError naming every faulty option, or a `fetch` that is no function
  *
  * @example
  * ```ts
@@ -26,6 +27,7 @@ import { describeRequest, type Fetch, originOf, signalOf } from './request.ts';
  * ```
  */
 export function createLimitedFetch(fetch: Fetch, options: LimitedFetchOptions = {}): Fetch {
+  checkGiven(typeof fetch === 'function', 'fetch', fetch, 'a function that is called like fetch');
   const settings = checkOptions(options);
   const lanes = new Lanes(settings.timer, settings.maxWait);
   return async (input, init) => {

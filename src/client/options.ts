@@ -1,4 +1,4 @@
-import { checkFields, collectFaults, PolicyError, show } from '../errors.ts';
+import { checkFields, checkGiven, checkOptionsObject, collectFaults } from '../errors.ts';
 import { type Clock, type Duration, type Millis, parseDuration, systemClock } from '../time.ts';
 import type { Backoff } from './backoff.ts';
 import type { OutgoingRequest } from './request.ts';
@@ -112,12 +112,14 @@ const UNITS: readonly string[] = ['auto', 'seconds', 'milliseconds', 'epoch-seco
 
 /** @throws PolicyError naming every faulty option */
 export function checkOptions(options: LimitedFetchOptions): Settings {
+  checkOptionsObject(options);
+  if (options.backoff !== undefined) checkOptionsObject(options.backoff, 'backoff');
   const { maxAttempts = 5, maxWait = '2m', maxElapsed = '5m', backoff = {}, resetUnit = 'auto' } = options;
   const checked = collectFaults({
     names: () => checkFields(options, NAMES),
     backoffNames: () => checkFields(backoff, ['first', 'most'], 'backoff'),
     maxAttempts: () =>
-      expect(
+      checkGiven(
         Number.isSafeInteger(maxAttempts) && maxAttempts >= 1,
         'maxAttempts',
         maxAttempts,
@@ -127,7 +129,14 @@ export function checkOptions(options: LimitedFetchOptions): Settings {
     maxElapsed: () => parseDuration(maxElapsed, 'maxElapsed'),
     first: () => parseDuration(backoff.first ?? '500ms', 'backoff.first'),
     most: () => parseDuration(backoff.most ?? '30s', 'backoff.most'),
-    resetUnit: () => expect(UNITS.includes(resetUnit), 'resetUnit', resetUnit, `one of ${UNITS.join(', ')}`),
+    resetUnit: () =>
+      checkGiven(UNITS.includes(resetUnit), 'resetUnit', resetUnit, `one of ${UNITS.join(', ')}`),
+    policyOf: () => checkFunction(options.policyOf, 'policyOf'),
+    shouldRetry: () => checkFunction(options.shouldRetry, 'shouldRetry'),
+    onWait: () => checkFunction(options.onWait, 'onWait'),
+    onRetry: () => checkFunction(options.onRetry, 'onRetry'),
+    random: () => checkFunction(options.random, 'random'),
+    clock: () => checkGiven(isClock(options.clock), 'clock', options.clock, 'an object with a method now()'),
   });
   return {
     maxAttempts,
@@ -149,8 +158,10 @@ export function isRefusal(response: Response | undefined): boolean {
   return response?.status === 429 || response?.status === 503;
 }
 
-function expect(isRight: boolean, path: string, value: unknown, right: string): void {
-  if (isRight) return;
-  const message = `${path} is ${show(value)}; give ${right}`;
-  throw new PolicyError([{ code: 'bad-value', path, value, message }]);
+function checkFunction(value: unknown, path: string): void {
+  checkGiven(value === undefined || typeof value === 'function', path, value, 'a function');
+}
+
+function isClock(clock: Clock | undefined): boolean {
+  return clock === undefined || typeof clock?.now === 'function';
 }

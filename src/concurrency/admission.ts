@@ -3,6 +3,7 @@ import { Answer } from '../limiter/answer.ts';
 import { checkCost } from '../limiter/cost.ts';
 import type { Decision, Reason } from '../limiter/decision.ts';
 import type { Inquiry } from '../limiter/inquiry.ts';
+import type { Verdict } from '../limiter/verdict.ts';
 import type { Millis } from '../time.ts';
 import type { Lease, Leases } from './leases.ts';
 import type { Room } from './room.ts';
@@ -55,6 +56,9 @@ export interface Office {
   readonly room: Pick<Room, 'leases' | 'watch' | 'watchLeases' | 'servePaced' | 'together' | 'expire'>;
   /** Leases of shadow limits. */
   readonly shadows: Leases;
+  readonly observer:
+    | { onSettled(group: string, charge: Verdict, before: number, at: Millis): void }
+    | undefined;
   now(): Millis;
 }
 
@@ -110,8 +114,13 @@ export class AdmissionAnswer extends Answer implements Admission {
     if (!this.allowed || this.#isSettled) return false;
     this.#isSettled = true;
     const now = this.#office.now();
-    for (const charge of this.takeCharges())
-      charge.settle(actualCost(actual, charge.question.slot.unit) ?? charge.cost, now);
+    const { observer } = this.#office;
+    for (const charge of this.takeCharges()) {
+      const cost = actualCost(actual, charge.question.slot.unit) ?? charge.cost;
+      const before = observer === undefined ? 0 : charge.used(now);
+      charge.settle(cost, now);
+      observer?.onSettled(this.group, charge, before, now);
+    }
     this.#office.room.servePaced(now);
     return true;
   }

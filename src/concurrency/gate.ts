@@ -4,10 +4,11 @@
  * @module
  */
 
-import { DescriptorError, show } from '../errors.ts';
+import { checkGiven, checkOptionsObject, DescriptorError, show } from '../errors.ts';
 import type { Reason } from '../limiter/decision.ts';
 import { DeniedError } from '../limiter/denied-error.ts';
 import type { Inquiry } from '../limiter/inquiry.ts';
+import type { Verdict } from '../limiter/verdict.ts';
 import { type Clock, DURATION_FORMS, type Duration, type Millis, readDuration, toInstant } from '../time.ts';
 import { Aborts } from './aborts.ts';
 import { type Admission, AdmissionAnswer } from './admission.ts';
@@ -33,6 +34,8 @@ export interface AcquireOptions {
 export interface Observer {
   /** A request was admitted or denied; the inquiry still holds what each limit said. */
   onDecided(answer: AdmissionAnswer, inquiry: Inquiry): void;
+  /** A charge was corrected; `before` is what had been in use until then. */
+  onSettled(group: string, charge: Verdict, before: number, at: Millis): void;
   /** A request waits; `waiting` is how many do in its line, itself among them. */
   onQueued(group: string, at: Millis, waiting: number): void;
   /** The turn of one who waited has come. */
@@ -68,6 +71,7 @@ export class Gate implements Desk {
   /** Decides, and waits if that helps and the group has a queue. Rejects what it would throw. */
   acquire(applicant: Applicant, options: AcquireOptions): Promise<AdmissionAnswer> {
     try {
+      checkOptionsObject(options);
       return this.#acquire(applicant, options);
     } catch (error) {
       return Promise.reject(error);
@@ -99,13 +103,10 @@ export class Gate implements Desk {
           ? 'queue-full'
           : undefined;
     if (refusal !== undefined) return Promise.resolve(this.refuse(entrance, refusal));
-    const deadline = now + patience;
-    return this.#wait(applicant, entrance, queue, {
-      priority,
-      since: now,
-      deadline,
-      signal: signalOf(options),
-    });
+    // Whoever makes the signal may ask this gate, or put another policy in force: what has been read is then not so any more.
+    if (typeof options.signal === 'function')
+      return this.#acquire(applicant, { ...options, signal: checkSignal(options.signal()) });
+    return this.#wait(applicant, entrance, queue, { priority, since: now, deadline: now + patience, signal });
   }
 
   /** Apart from `#acquire`, which would otherwise have to keep what the promise needs for those who need not wait. */
@@ -208,10 +209,9 @@ function decide({ inquiry, denied, permits }: Entrance, now: Millis, mustWait: b
   return permits.length > 0 ? 'concurrency' : 'quota';
 }
 
-function signalOf({ signal }: AcquireOptions): AbortSignal | undefined {
-  const made = typeof signal === 'function' ? checkSignal(signal()) : signal;
-  made?.throwIfAborted();
-  return made;
+/** @throws PolicyError (`bad-value`); nothing has been asked for by then */
+export function checkWork(work: unknown): void {
+  checkGiven(typeof work === 'function', 'work', work, 'a function');
 }
 
 /**

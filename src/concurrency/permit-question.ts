@@ -68,6 +68,10 @@ export class PermitQuestion extends Question {
 
   override chargeMore(): void {}
 
+  override usedAfter(): number {
+    return 0;
+  }
+
   #heldBy(key: string): number {
     return this.#permits.find(key)?.held ?? 0;
   }

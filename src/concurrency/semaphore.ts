@@ -1,5 +1,5 @@
 import { checkUnits } from '../algorithms/algorithm.ts';
-import { checkFields, collectFaults, PolicyError, show } from '../errors.ts';
+import { checkFields, checkOptionsObject, collectFaults, PolicyError, show } from '../errors.ts';
 import { checkCost } from '../limiter/cost.ts';
 import { Inquiry } from '../limiter/inquiry.ts';
 import { checkName } from '../limiter/name.ts';
@@ -11,7 +11,7 @@ import { PartitionTable } from '../partition/table.ts';
 import { type Duration, type Millis, parseDuration } from '../time.ts';
 import { type Admission, AdmissionAnswer } from './admission.ts';
 import type { Applicant } from './caller.ts';
-import { type AcquireOptions, Gate, runAdmitted } from './gate.ts';
+import { type AcquireOptions, checkWork, Gate, runAdmitted } from './gate.ts';
 import type { LeaseCounts } from './leases.ts';
 import { Entrance, type QueuePlan } from './line.ts';
 import { PermitQuestion } from './permit-question.ts';
@@ -162,7 +162,7 @@ class KeyedSemaphore implements Semaphore {
   }
 
   acquire(key: string, options: PermitOptions & AcquireOptions = {}): Promise<Admission> {
-    if (options.id !== undefined) return this.#acquireOnce(key, options);
+    if (options?.id !== undefined) return this.#acquireOnce(key, options);
     try {
       return this.#gate.acquire(this.#request(key, options), options);
     } catch (error) {
@@ -190,6 +190,7 @@ class KeyedSemaphore implements Semaphore {
     work: (admission: Admission) => T | Promise<T>,
     options: PermitOptions & AcquireOptions = {},
   ): Promise<T> {
+    checkWork(work);
     return runAdmitted(await this.acquire(key, options), work);
   }
 
@@ -217,7 +218,9 @@ class KeyedSemaphore implements Semaphore {
   }
 
   /** A request that was checked once, to be asked as often as need be. */
-  #request(key: string, { permits = 1 }: PermitOptions): PermitRequest {
+  #request(key: string, options: PermitOptions): PermitRequest {
+    checkOptionsObject(options);
+    const { permits = 1 } = options;
     return new PermitRequest(this, checkKey(key, 'key'), checkCost(permits, 'permits'));
   }
 

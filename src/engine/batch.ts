@@ -1,6 +1,6 @@
 import type { Admission } from '../concurrency/admission.ts';
 import type { AcquireOptions } from '../concurrency/gate.ts';
-import { DescriptorError, show } from '../errors.ts';
+import { checkFields, checkGiven, checkOptionsObject, DescriptorError, show } from '../errors.ts';
 import { DeniedError } from '../limiter/denied-error.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
@@ -55,7 +55,8 @@ export interface BatchOptions<P extends PolicyDocument> extends Pick<AcquireOpti
  * @param items - anything that can be iterated, also asynchronously
  * @returns what became of each item that was started, in input order
  * @throws the signal's reason once it is aborted; DeniedError if an item is denied rather than kept waiting; whatever the
- * source or `onProgress` throws. By then all workers that had been started have ended.
+ * source or `onProgress` throws. By then all workers that had been started have ended. PolicyError naming an argument that
+ * does not fit, before anything has started
  */
 export async function runBatch<P extends PolicyDocument, Item, Result, A extends EngineAdmission = Admission>(
   engine: AnyEngine<P, A>,
@@ -63,6 +64,11 @@ export async function runBatch<P extends PolicyDocument, Item, Result, A extends
   worker: (item: Item, turn: BatchTurn<A>) => Result | Promise<Result>,
   options: BatchOptions<P>,
 ): Promise<PromiseSettledResult<Result>[]> {
+  checkGiven(typeof engine?.acquire === 'function', 'engine', engine, 'an engine');
+  checkGiven(isIterable(items), 'items', items, 'anything that can be iterated');
+  checkGiven(typeof worker === 'function', 'worker', worker, 'a function');
+  checkFields(options, OPTIONS);
+  checkOptionsObject(options.descriptor, 'options.descriptor');
   const { signal, priority, onProgress } = options;
   const quotas = { ...options.descriptor.quotas, ...options.quotas };
   const descriptor: Descriptor<P> = { ...options.descriptor, quotas };
@@ -130,6 +136,14 @@ export async function runBatch<P extends PolicyDocument, Item, Result, A extends
   return results;
 }
 
+const OPTIONS = ['signal', 'priority', 'descriptor', 'quotas', 'onError', 'onProgress'];
+
+function isIterable(items: unknown): boolean {
+  if (items === undefined || items === null) return false;
+  const object = Object(items);
+  return Symbol.iterator in object || Symbol.asyncIterator in object;
+}
+
 /** The reason of a batch that stops because a worker has failed. */
 const STOPPED = Symbol('stopped');
 
@@ -146,9 +160,11 @@ export interface BatchEstimate {
 /**
  * How long a batch will take, in milliseconds: its waves, `ceil(count / concurrency)`, times the average duration.
  *
- * @throws DescriptorError (`bad-value`) naming the faulty field
+ * @throws DescriptorError (`bad-value`) naming the faulty field, PolicyError for what has no fields
  */
-export function estimateBatch({ count, concurrency, averageMs }: BatchEstimate): Millis {
+export function estimateBatch(estimate: BatchEstimate): Millis {
+  checkOptionsObject(estimate, 'estimate');
+  const { count, concurrency, averageMs } = estimate;
   return (
     Math.ceil(from(0, count, 'count') / from(1, concurrency, 'concurrency')) * from(0, averageMs, 'averageMs')
   );

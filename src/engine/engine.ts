@@ -1,8 +1,8 @@
 import type { Admission } from '../concurrency/admission.ts';
 import type { Applicant } from '../concurrency/caller.ts';
-import { type AcquireOptions, Gate, runAdmitted } from '../concurrency/gate.ts';
+import { type AcquireOptions, checkWork, Gate, runAdmitted } from '../concurrency/gate.ts';
 import type { Entrance } from '../concurrency/line.ts';
-import { checkFields } from '../errors.ts';
+import { checkFields, checkOptionsObject } from '../errors.ts';
 import { Answer, refund } from '../limiter/answer.ts';
 import type { Decision } from '../limiter/decision.ts';
 import type { Mode } from '../limiter/question.ts';
@@ -116,6 +116,7 @@ class PolicyEngine implements Engine {
     work: (admission: Admission) => T | Promise<T>,
     options?: AcquireOptions,
   ): Promise<T> {
+    checkWork(work);
     return runAdmitted(await this.acquire(descriptor, options), work);
   }
 
@@ -272,6 +273,8 @@ class PolicyEngine implements Engine {
   }
 
   #now(options?: EngineCheckOptions): Millis {
-    return options?.now === undefined ? this.#gate.now() : toInstant(options.now);
+    if (options?.now !== undefined) return toInstant(options.now);
+    if (options !== undefined) checkOptionsObject(options);
+    return this.#gate.now();
   }
 }

@@ -123,7 +123,7 @@ export interface EngineEvents {
   readonly released: LeaseEvent;
   /** Permits were taken back because the lease had expired. */
   readonly 'lease-expired': LeaseEvent;
-  /** A charge has crossed the limit's `nearLimit`. */
+  /** A charge, or what `settle` added to one, has crossed the limit's `nearLimit`. */
   readonly 'near-limit': NearLimitEvent;
   /** A key gave up its row, because its partition keeps `maxKeys` already. */
   readonly evicted: EvictedEvent;

@@ -3,6 +3,8 @@ import type { Observer } from '../concurrency/gate.ts';
 import type { Hold, Lease } from '../concurrency/leases.ts';
 import type { Decision } from '../limiter/decision.ts';
 import type { Inquiry } from '../limiter/inquiry.ts';
+import type { Said, Slot } from '../limiter/question.ts';
+import type { Verdict } from '../limiter/verdict.ts';
 import type { Millis } from '../time.ts';
 import type { Events, HeldPermits } from './events.ts';
 
@@ -48,17 +50,30 @@ export class EngineObserver implements Observer {
     this.#events.emit('evicted', { partition, key, joined });
   }
 
+  onSettled(group: string, charge: Verdict, before: number, at: Millis): void {
+    if (!this.#events.heard['near-limit'] || charge.question.slot.mode === 'shadow') return;
+    this.#tellIfCrossed(charge.question.slot, charge, group, at, before, charge.used(at));
+  }
+
   #tellNearLimits({ questions, group, now: at }: Inquiry): void {
     for (const question of questions) {
-      const { slot, terms, key, cost } = question;
-      const share = slot.nearLimit ?? DEFAULT_SHARE;
-      const of = terms.burst ?? terms.quota;
       const used = question.used(at);
-      // Divided rather than multiplied: 0.55 * 100 is more than 55.
-      const hasCrossed = used / of >= share && (used - cost) / of < share;
-      if (key === undefined || !hasCrossed) continue;
-      this.#events.emit('near-limit', { limit: slot.name, group, key, at, used, of, share });
+      this.#tellIfCrossed(question.slot, question, group, at, used - question.cost, used);
     }
+  }
+
+  #tellIfCrossed(
+    { name: limit, nearLimit: share = DEFAULT_SHARE }: Slot,
+    { terms, key }: Said,
+    group: string,
+    at: Millis,
+    before: number,
+    used: number,
+  ): void {
+    const of = terms.burst ?? terms.quota;
+    // Divided rather than multiplied: 0.55 * 100 is more than 55.
+    if (key === undefined || used / of < share || before / of >= share) return;
+    this.#events.emit('near-limit', { limit, group, key, at, used, of, share });
   }
 }
 

@@ -1,6 +1,14 @@
 import type { Admission } from '../concurrency/admission.ts';
 import type { AcquireOptions } from '../concurrency/gate.ts';
-import { DescriptorError, PolicyError, show, suggest } from '../errors.ts';
+import {
+  checkFields,
+  checkGiven,
+  checkOptionsObject,
+  DescriptorError,
+  PolicyError,
+  show,
+  suggest,
+} from '../errors.ts';
 import type { Decision } from '../limiter/decision.ts';
 import { checkKey } from '../partition/key.ts';
 import type { Descriptor, FieldName, GroupName } from '../policy/descriptor.ts';
@@ -59,7 +67,7 @@ export interface Pool<P extends PolicyDocument = PolicyDocument, A extends Engin
  * A pool over an engine. Pools of several processes, over one store, share the members' quotas.
  *
  * @param engine - of either kind
- * @throws PolicyError (`unknown-group`), DescriptorError for a faulty member
+ * @throws PolicyError (`unknown-group`, or naming the argument that does not fit), DescriptorError for a faulty member
  *
  * @example
  * ```ts
@@ -71,11 +79,15 @@ export function createPool<P extends PolicyDocument, A extends EngineAdmission =
   engine: AnyEngine<P, A>,
   options: PoolOptions<P>,
 ): Pool<P, A> {
+  checkGiven(typeof engine?.acquire === 'function', 'engine', engine, 'an engine');
+  checkFields(options, ['group', 'field', 'members']);
   const groups = Object.keys(engine.policy.groups);
   if (!groups.includes(options.group)) {
     const message = `unknown group ${show(options.group)}${suggest(options.group, groups)}`;
     throw new PolicyError([{ code: 'unknown-group', path: 'group', value: options.group, message }]);
   }
+  checkGiven(typeof options.field === 'string', 'field', options.field, 'the name of a partition field');
+  checkGiven(Array.isArray(options.members), 'members', options.members, 'a list of members');
   return new EnginePool(engine, options);
 }
 
@@ -151,6 +163,7 @@ class EnginePool<P extends PolicyDocument, A extends EngineAdmission> implements
   }
 
   add(member: string | PoolMember): void {
+    if (typeof member !== 'string') checkOptionsObject(member, 'member');
     const { name, quotas } = typeof member === 'string' ? { name: member, quotas: undefined } : member;
     checkKey(name, this.#field);
     const known = this.#members.get(name);

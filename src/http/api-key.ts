@@ -4,7 +4,15 @@
  * @module
  */
 
-import { type Fault, PolicyError, show, suggest, unknownFields } from '../errors.ts';
+import {
+  checkGiven,
+  checkOptionsObject,
+  type Fault,
+  PolicyError,
+  show,
+  suggest,
+  unknownFields,
+} from '../errors.ts';
 
 /** As much of `Headers` as is used. */
 export interface HeaderSource {
@@ -41,10 +49,12 @@ const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
  * made it up, and makes up the next one when this one is denied.
  *
  * @returns `undefined` if there is none, if it is empty, or if its field came several times
- * @throws PolicyError naming every faulty option
+ * @throws PolicyError naming every faulty option, or a request without headers
  */
 export function apiKeyFrom(request: ApiKeyInput, options: ApiKeyOptions = {}): string | undefined {
+  checkOptionsObject(options);
   checkOptions(options);
+  checkRequest(request);
   const { bearer = false, query } = options;
   const header = options.header ?? (bearer || query !== undefined ? undefined : 'x-api-key');
   const { headers, url } = request;
@@ -70,6 +80,13 @@ export async function apiKeyHashFrom(
   if (key === undefined) return undefined;
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key));
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function checkRequest(request: ApiKeyInput): void {
+  const { headers }: Partial<ApiKeyInput> = request ?? {};
+  const isRight = typeof headers === 'object' && headers !== null;
+  const wanted = 'a request: an object with headers, and a url';
+  checkGiven(isRight, 'request', request, wanted);
 }
 
 /** Joined by commas, as `Headers` gives a field that came several times, it would be a key that nobody has. */

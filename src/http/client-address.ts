@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Fault, PolicyError, show, unknownFields } from '../errors.ts';
+import { checkOptionsObject, type Fault, PolicyError, show, unknownFields } from '../errors.ts';
 
 /** An IP address as eight 16-bit numbers; an IPv4 address is its IPv4-mapped form, `::ffff:0:0/96`. */
 export type Address = readonly number[];
@@ -50,6 +50,8 @@ export function clientAddress(
   input: ClientAddressInput,
   options: ClientAddressOptions = {},
 ): string | undefined {
+  checkOptionsObject(options);
+  checkOptionsObject(input, 'input');
   const { trustedHops, ipv6Prefix } = checkOptions(options);
   const { peer = '', forwardedFor = '' } = input;
   const forwarded = trustedHops > 0 ? entryFromRight([forwardedFor].flat().join(), trustedHops) : '';

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DescriptorError } from '../errors.ts';
+import { checkOptionsObject, DescriptorError } from '../errors.ts';
 import type { Decision } from '../limiter/decision.ts';
 import type { DenialDocument, DenialTemplate, GroupDocument } from '../policy/document.ts';
 import {
@@ -15,7 +15,13 @@ import {
   placeholdersOf,
   templateFor,
 } from '../policy/template.ts';
-import { type HeaderOptions, rateLimitHeaders, retryAfterSeconds, wholeSeconds } from './headers.ts';
+import {
+  checkDecision,
+  type HeaderOptions,
+  rateLimitHeaders,
+  retryAfterSeconds,
+  wholeSeconds,
+} from './headers.ts';
 
 /** What a denied request is told, and in which fields. A policy document will do. */
 export interface DenialOptions extends HeaderOptions {
@@ -86,10 +92,12 @@ const PHRASES: Readonly<Record<number, string>> = { 400: 'Bad Request', 403: 'Fo
  * `{"error":{"code":"quota","message":"Too many requests.","limit":"reads","retryAfter":12}}`: the reason, a sentence
  * and, where known, the limit and the seconds to wait. What a template does not say, status or body, stays like this.
  *
- * @throws DescriptorError (`not-denied`) if the decision allows the request
+ * @throws DescriptorError (`not-denied`) if the decision allows the request, or (`no-decision`) if it is none
  * @throws PolicyError (`unknown-dialect`)
  */
 export function denialResponse(decision: Decision, options: DenialOptions = {}): DenialResponse {
+  checkDecision(decision);
+  checkOptionsObject(options);
   if (!isDenial(decision)) {
     const message = 'the decision allows the request; there is no denial to send';
     throw new DescriptorError({

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PolicyError, show, suggest } from '../errors.ts';
+import { checkOptionsObject, DescriptorError, PolicyError, show, suggest } from '../errors.ts';
 import type { Decision, LimitDecision } from '../limiter/decision.ts';
 import type { HeaderDialect } from '../policy/document.ts';
 import type { Millis } from '../time.ts';
@@ -65,12 +65,21 @@ const MAX_INTEGER = 999_999_999_999_999;
  * fields of these names, say from a gateway: append to them.
  *
  * @returns fields by name, in the usual spelling
- * @throws PolicyError (`unknown-dialect`)
+ * @throws PolicyError (`unknown-dialect`), DescriptorError (`no-decision`)
  */
 export function rateLimitHeaders(decision: Decision, options: HeaderOptions = {}): Record<string, string> {
+  checkDecision(decision);
+  checkOptionsObject(options);
   const fields: Fields = {};
   for (const dialect of options.headers ?? DEFAULT_DIALECTS) write(fields, decision, dialect);
   return fields;
+}
+
+/** @throws DescriptorError (`no-decision`) */
+export function checkDecision(decision: Decision): void {
+  if (typeof decision?.allowed === 'boolean') return;
+  const message = `${show(decision)} is no decision; give what check returned`;
+  throw new DescriptorError({ code: 'no-decision', path: 'decision', value: decision, message });
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Plan } from '../algorithms/algorithm.ts';
-import { checkFields, collectFaults, PolicyError, show } from '../errors.ts';
+import { checkFields, checkOptionsObject, collectFaults, PolicyError, show } from '../errors.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
 import { checkKey } from '../partition/key.ts';
 import { Row } from '../partition/row.ts';
@@ -156,6 +156,8 @@ class KeyedLimiter implements Limiter {
   }
 
   #now(options?: Pick<CheckOptions, 'now'>): Millis {
-    return toInstant(options?.now ?? this.#clock.now());
+    if (options?.now !== undefined) return toInstant(options.now);
+    if (options !== undefined) checkOptionsObject(options);
+    return toInstant(this.#clock.now());
   }
 }

@@ -105,6 +105,9 @@ export abstract class Question implements Said {
   /** Charges more, past the quota if need be, to whoever was charged. */
   abstract chargeMore(charged: Said, units: number, now: Millis): void;
 
+  /** Units in use by whoever was charged; 0 of permits, and where nothing goes on from the charge. */
+  abstract usedAfter(charged: Said, now: Millis): number;
+
   /** Whether the limit agrees. */
   ask(now: Millis, mode: Mode): boolean {
     const { key, table } = this.row;

@@ -104,4 +104,13 @@ export class RateQuestion extends Question {
     const at = table.claim(key, table.locate(key), now) + offset;
     terms.algorithm.charge(terms, table.cells, at, now, units);
   }
+
+  override usedAfter({ key, terms }: Said, now: Millis): number {
+    const { table } = this.row;
+    const { offset } = this.#home;
+    if (key === undefined || offset < 0) return 0;
+    const { algorithm, burst, quota } = terms as Plan;
+    const at = table.locate(key) + offset;
+    return (burst ?? quota) - algorithm.remaining(terms as Plan, table.cells, at, now);
+  }
 }

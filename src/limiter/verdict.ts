@@ -39,6 +39,11 @@ export class Verdict implements Said {
     if (cost > this.cost) this.question.chargeMore(this, cost - this.cost, now);
   }
 
+  /** Units of the key in use; 0 where nothing goes on from this charge. */
+  used(now: Millis): number {
+    return this.question.usedAfter(this, now);
+  }
+
   /** The same for the reader. */
   toDecision(): LimitDecision {
     return new Report(this);

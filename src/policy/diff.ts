@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join } from '../errors.ts';
+import { checkGiven, join } from '../errors.ts';
 import { readDuration } from '../time.ts';
 import type { UsageReport } from './carry.ts';
 import type { PolicyDocument } from './document.ts';
@@ -67,8 +67,11 @@ export interface ReloadReport extends PolicyDiff {
  * What changed from one policy to another. Lengths of time are compared as such: `"60s"` is `"1m"`.
  *
  * @param before - a policy that has been parsed, as `after`
+ * @throws PolicyError naming the one that is no policy; use `parsePolicy` to find out what is wrong with it
  */
 export function diffPolicies(before: PolicyDocument, after: PolicyDocument): PolicyDiff {
+  checkPolicy(before, 'before');
+  checkPolicy(after, 'after');
   const changes = [...changesIn(before, after, '')];
   return {
     limits: namesIn('limits', before, after, changes),
@@ -79,8 +82,21 @@ export function diffPolicies(before: PolicyDocument, after: PolicyDocument): Pol
   };
 }
 
-/** The diff and what became of usage, as text. */
-export function tellDiff({ changes, matching }: PolicyDiff, usage: readonly UsageReport[] = []): string {
+function checkPolicy(policy: PolicyDocument, path: string): void {
+  const { limits, groups }: Partial<PolicyDocument> = policy ?? {};
+  const isRight = isFields(limits) && isFields(groups);
+  checkGiven(isRight, path, policy, 'a policy: an object with limits and groups, as parsePolicy returns it');
+}
+
+/**
+ * The diff and what became of usage, as text.
+ *
+ * @throws PolicyError naming the argument that is none
+ */
+export function tellDiff(diff: PolicyDiff, usage: readonly UsageReport[] = []): string {
+  const { changes, matching }: Partial<PolicyDiff> = diff ?? {};
+  checkGiven(Array.isArray(changes) && Array.isArray(matching), 'diff', diff, 'what diffPolicies returned');
+  checkGiven(Array.isArray(usage), 'usage', usage, 'the usage of a ReloadReport');
   const told = usage.filter(({ usage }) => usage !== 'kept' && usage !== 'new');
   const kept = usage.filter((report) => report.usage === 'kept').map(({ limit }) => limit);
   return [

@@ -75,6 +75,7 @@ export function algorithmLaws<P extends RatePlan>(
   algorithm: Algorithm<P>,
   options: AlgorithmLawsOptions<P>,
 ): readonly AlgorithmLaw[] {
+  if (typeof algorithm?.availableAt !== 'function') throw badOption('algorithm', algorithm, 'an Algorithm');
   checkFields(options, FIELDS);
   const { numRuns = 200 } = options;
   const subject = subjectOf(

@@ -44,28 +44,28 @@ export interface Law {
 /** How often a law is tried. */
 export type Runs = Pick<Settings<unknown>, 'numRuns' | 'endOnFailure'>;
 
-/** A law that can be stated of a subject that these things are known of. */
-export function law(needs: readonly Knowledge[], holds: Law['holds']): Law {
-  return { needs, holds };
-}
-
-/** Checks `holds` on random plans, and whatever `drawn` asks for. */
-export function forLimits<T>(
-  subject: Subject,
-  runs: Runs,
-  drawn: (draw: Drawing, limit: Limit, plan: RatePlan) => { [K in keyof T]: Arbitrary<T[K]> },
-  holds: (limit: Limit, drawn: T) => void,
-): void {
-  const { fc, plans } = subject;
-  const draw = drawing(fc);
-  const cases = plans.chain((plan) => {
-    const limit = limitOf(subject, printable(fc, plan));
-    return fc.tuple(fc.constant(limit), fc.record<T>(drawn(draw, limit, plan)));
-  });
-  fc.assert(
-    fc.property(cases, ([limit, values]) => holds(limit, values as T)),
-    runs,
-  );
+/**
+ * A law that can be stated of a subject that these things are known of: `holds` is tried on random plans, an instant to
+ * begin `from`, and whatever else is `drawn`.
+ */
+export function law<T>(
+  needs: readonly Knowledge[],
+  drawn: (draw: Drawing, limit: Limit, subject: Subject) => { [K in keyof T]: Arbitrary<T[K]> },
+  holds: (limit: Limit, drawn: T & { readonly from: Millis }, subject: Subject) => void,
+): Law {
+  const tryAll: Law['holds'] = (subject, runs) => {
+    const { fc, plans } = subject;
+    const draw = drawing(fc);
+    const cases = plans.chain((plan) => {
+      const limit = limitOf(subject, printable(fc, plan));
+      return fc.tuple(fc.constant(limit), draw.starts, fc.record<T>(drawn(draw, limit, subject)));
+    });
+    const isSo = fc.property(cases, ([limit, from, values]) =>
+      holds(limit, { ...(values as T), from }, subject),
+    );
+    fc.assert(isSo, runs);
+  };
+  return { needs, holds: tryAll };
 }
 
 export function limitOf(subject: Subject, plan: RatePlan): Limit {

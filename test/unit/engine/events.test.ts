@@ -23,6 +23,7 @@ const POLICY: PolicyDocument = {
   },
   groups: {
     read: { limits: ['reads', 'tried'] },
+    tell: { limits: ['tried'] },
     drip: { limits: ['drips'] },
     call: { limits: ['calls'], queue: { size: 1, timeout: '20s' } },
   },
@@ -233,6 +234,40 @@ describe('near-limit', () => {
     for (let i = 0; i < quota; i++) engine.check({ group: 'g' });
     await settled();
     expect(near()).toEqual([[used, 0]]);
+  });
+
+  it('should be told by what settle adds, once, and not by what it gives back', async () => {
+    listen('near-limit');
+    const settle = (cost: number, actual: number): void => {
+      engine.tryAcquire({ ...read, cost }).settle(actual);
+    };
+    settle(1, 7);
+    settle(1, 1);
+    expect(engine.peek(read).remaining).toBe(2);
+    settle(1, 30);
+    clock.advance(60_000);
+    settle(9, 2);
+    settle(1, 40);
+    clock.advance(60_000);
+    settle(0, 9);
+    await settled();
+    expect(near()).toEqual([
+      [8, 0],
+      [9, 60_000],
+      [10, 60_000],
+      [9, 120_000],
+    ]);
+  });
+
+  it('should not be told by what settle adds to a shadow, or to what is forgotten', async () => {
+    const kept = engine.tryAcquire({ group: 'tell', key: 'a', cost: 0 });
+    listen('near-limit');
+    kept.settle(5);
+    const lost = engine.tryAcquire({ ...read, cost: 1 });
+    engine.reload({ ...POLICY, limits: { ...POLICY.limits } }, { carry: 'reset' });
+    lost.settle(10);
+    await settled();
+    expect(near()).toEqual([]);
   });
 
   it('should not be told by what is peeked, denied, or asked of a shadow', async () => {
