@@ -128,7 +128,7 @@ function summary(contenders: readonly Figures[]): string {
     number(each.gaveUp),
     length(each.waits.p50),
     length(each.waits.p99),
-    each.bytesPerKey === undefined ? '-' : number(each.bytesPerKey),
+    each.stateBytes === undefined ? '-' : number(each.stateBytes),
     ...(isTimed ? [each.nsPerDecision === undefined ? '-' : number(Math.round(each.nsPerDecision))] : []),
   ]);
   return table('Each contender over the same arrivals', [...head, ...(isTimed ? ['ns'] : [])], rows);

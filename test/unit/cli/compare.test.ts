@@ -36,7 +36,7 @@ it('should compare in tables', async () => {
     'fixed-window:epoch     2,000       0      1,000         0   2.00x  2.00x   0.0 %',
     'token-bucket:10%         100   1,900          0     1,900   0.10x  0.10x  90.0 %',
     '',
-    '                    fairness  retries  gave up  wait p50  p90  p99  bytes',
+    '                    fairness  retries  gave up  wait p50  p90  p99  state',
     'fixed-window:epoch     1.000        0        0         -    -    -     16',
   ]);
 });
@@ -92,7 +92,7 @@ it('should compare policies and modules over a log, and say what they leave out'
   expect(code).toBe(0);
   expect(stderr).toBe(
     `${log}: 1 line could not be read\n  line 6: "time" holds no instant: "x"\n` +
-      'mine: calls: left out, traffic does not say how long requests run\n',
+      'mine: calls: left out, traffic does not say how long requests run; see --hold\n',
   );
   const { contenders, workload } = JSON.parse(stdout);
   expect(workload.arrivals).toBe(4);

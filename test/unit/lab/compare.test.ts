@@ -233,7 +233,7 @@ describe('compare', () => {
     const {
       name: _name,
       kind,
-      bytesPerKey: _bytes,
+      stateBytes: _bytes,
       window,
       burst,
       peaks: _peaks,
