@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { ParseArgsConfig } from 'node:util';
 import { show } from '../errors.ts';
 import type { Workload } from '../lab/arrival.ts';
@@ -137,7 +138,13 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
   if (values.report !== undefined) {
     const command = commandLine(['compare', ...argv]);
     const documents = Object.entries(algorithms).filter(([, each]) => isPolicy(each));
-    await writeReport(values.report, comparison, { command, documents: Object.fromEntries(documents) }, io);
+    const title = `Comparison: ${values.trace === undefined ? workload.name : basename(values.trace)}`;
+    await writeReport(
+      values.report,
+      comparison,
+      { title, command, documents: Object.fromEntries(documents) },
+      io,
+    );
   }
   const notes = values.trace === undefined ? [] : unreadable.report(values.trace);
   for (const { file, left } of policies) {

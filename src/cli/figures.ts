@@ -1,7 +1,7 @@
 import type { Comparison } from '../lab/compare.ts';
 import type { Figures } from '../lab/figures.ts';
 import { length, percent, times } from '../lab/report/words.ts';
-import { oneLine, whole } from './io.ts';
+import { count, oneLine, whole } from './io.ts';
 import { table } from './layout.ts';
 
 /** Longer names of contenders are cut. */
@@ -37,7 +37,7 @@ export function textFigures(comparison: Comparison): string {
     ...(isTimed ? [wholeOf(each.nsPerDecision)] : []),
   ]);
   return [
-    `${oneLine(workload.name)}: ${oneLine(workload.description)}\n${whole(workload.arrivals)} arrivals${measured}\n`,
+    `${oneLine(workload.name)}: ${oneLine(workload.description)}\n${count(workload.arrivals, 'arrival')}${measured}\n`,
     table([['', 'admitted', 'denied', 'wrong yes', 'wrong no', 'window', 'burst', 'unused'], ...decided]),
     table([
       [

@@ -25,7 +25,7 @@ export interface CompareOptions {
   readonly window?: Duration;
   /** Keys that each contender keeps at most: 1 to 2^24, default 100,000. */
   readonly maxKeys?: number;
-  /** Keys whose usage is shown over time; default: the first two that somebody denies. */
+  /** Keys whose usage is told over time; default: of the first 64 that somebody denies, the two denied most often. */
   readonly watch?: readonly string[];
   /**
    * Milliseconds that pass, with fractions, such as `performance.now`; with it, decisions are timed after the replay.
@@ -83,8 +83,9 @@ const FIELDS = [
   'progress',
 ];
 
-/** How many keys are watched unless they are named. */
-const WATCHED = 2;
+/** How many keys are watched unless they are named, and of how many it is told then. */
+const WATCHED = 64;
+const TOLD = 2;
 /** How often progress is told. */
 const STRIDE = 2 ** 14;
 
@@ -145,6 +146,9 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   for (const run of finished) await run.finish();
   progress?.(arrivals, true);
 
+  const denials = (key: string): number => finished.reduce((sum, run) => sum + run.denials(key), 0);
+  const mostDenied = [...watched].sort((a, b) => denials(b) - denials(a)).slice(0, TOLD);
+  const told = watch === undefined ? new Set(mostDenied) : watched;
   return {
     workload: {
       name: workload.name,
@@ -156,7 +160,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     },
     oracle: terms,
     contenders: named.map(([, contender], i) => ({
-      ...(finished[i] as Run).figures(),
+      ...(finished[i] as Run).figures(told),
       ...(scale === undefined ? {} : { bytesPerKey: weighKeys(contender, { scale, ...setting }) }),
       ...(timer === undefined ? {} : { nsPerDecision: timeDecisions(contender, { timer, ...setting }) }),
     })),

@@ -95,6 +95,8 @@ export interface TimelineFigures {
   readonly to: Millis;
   /** How long each bin is, in milliseconds. */
   readonly width: Millis;
+  /** Units of requests as they came in, each once. */
+  readonly arrived: readonly number[];
   /** Units asked for, further attempts included. */
   readonly asked: readonly number[];
   /** Units granted. */

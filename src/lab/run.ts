@@ -22,6 +22,9 @@ interface Caller {
   asked: number;
 }
 
+/** Denials that say nothing about what a key has in use. */
+const NO_LIMIT: ReadonlySet<string> = new Set(['missing', 'unmatched', 'blocked', 'capacity']);
+
 /** What a run needs to know. */
 export interface RunOptions {
   readonly terms: Terms;
@@ -55,7 +58,7 @@ export class Run {
   readonly #permits = new Permits();
   readonly #shares = new Shares();
   readonly #waits = new Waits();
-  readonly #curves: { asked: Timeline; admitted: Timeline; denied: Timeline };
+  readonly #curves: Readonly<Record<'arrived' | 'asked' | 'admitted' | 'denied', Timeline>>;
   readonly #usage = new Map<string, Usage>();
   readonly #only: [{ -readonly [K in keyof Asked]: Asked[K] }];
   readonly #count = {
@@ -86,6 +89,7 @@ export class Run {
     this.#random = seeded(setting.seed + 0x5eed);
     this.#only = [{ limit: ONLY, key: '', cost: 0, ...terms }];
     this.#curves = {
+      arrived: new Timeline(from, 'sum'),
       asked: new Timeline(from, 'sum'),
       admitted: new Timeline(from, 'sum'),
       denied: new Timeline(from, 'sum'),
@@ -144,16 +148,22 @@ export class Run {
     usage.pass(this.#to + 1);
   }
 
-  /** Every figure, as of now. */
-  figures(): Figures {
-    const { asked, admitted, denied } = this.#curves;
-    for (const usage of this.#usage.values()) usage.pass(this.#to);
-    const width = Math.max(
-      asked.width,
-      admitted.width,
-      denied.width,
-      ...[...this.#usage.values()].map(({ timeline }) => timeline.width),
-    );
+  /** Times a key was told no, if it is known still. */
+  denials(key: string): number {
+    return this.#shares.known(key)?.denied ?? 0;
+  }
+
+  /**
+   * Every figure, as of now.
+   *
+   * @param keys - those of the keys watched whose usage is told
+   */
+  figures(keys: ReadonlySet<string>): Figures {
+    const { arrived, asked, admitted, denied } = this.#curves;
+    const watched = [...this.#usage].filter(([key]) => keys.has(key));
+    for (const [, usage] of watched) usage.pass(this.#to);
+    const curves = [arrived, asked, admitted, denied, ...watched.map(([, { timeline }]) => timeline)];
+    const width = Math.max(...curves.map((curve) => curve.width));
     const free = this.#free;
     return {
       name: this.name,
@@ -182,10 +192,11 @@ export class Run {
         from: asked.from,
         to: this.#to,
         width,
+        arrived: arrived.bins(width),
         asked: asked.bins(width),
         admitted: admitted.bins(width),
         denied: denied.bins(width),
-        usage: [...this.#usage].map(([key, usage]) => ({ key, most: usage.timeline.bins(width) })),
+        usage: watched.map(([key, usage]) => ({ key, most: usage.timeline.bins(width) })),
       },
       peaks: SPANS.map((share, i) => ({ share, peak: this.#oracle.peaks[i] })),
       waitHistogram: this.#waits.histogram(),
@@ -197,6 +208,7 @@ export class Run {
     const tally = this.#shares.of(arrival.key);
     tally.asked += arrival.cost;
     this.#count.arrivals += 1;
+    this.#curves.arrived.add(this.#time.now(), arrival.cost);
     this.#units.asked += arrival.cost;
     this.#ask({ arrival, since: this.#time.now(), tally, asked: 0 });
   }
@@ -303,7 +315,7 @@ export class Run {
     this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
     tally.denied += 1;
     this.#curves.denied.add(now, arrival.cost);
-    if (!this.#usage.has(arrival.key)) this.deniedKey = arrival.key;
+    if (!this.#usage.has(arrival.key) && !NO_LIMIT.has(reason)) this.deniedKey = arrival.key;
     const again = this.#clients?.retryAt({ arrival, at: now, since, asked, retryAt }, this.#random);
     if (again === undefined) {
       this.#count.gaveUp += 1;

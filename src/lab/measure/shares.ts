@@ -45,6 +45,11 @@ export class Shares {
     return this.#tallies.get(key) ?? this.#add(key);
   }
 
+  /** The tally of a key that has asked, if it is told apart still. */
+  known(key: string): Tally | undefined {
+    return this.#tallies.get(key);
+  }
+
   /** Keys there were. */
   get keys(): number {
     return this.folded + this.#tallies.size;

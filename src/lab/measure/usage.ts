@@ -36,6 +36,7 @@ export class Usage {
     // Makes the bins as wide as they have to be, so that there are few.
     this.timeline.add(now, 0);
     for (let at = this.#seen + this.timeline.width; at < now; at += this.timeline.width) this.#look(at);
+    this.#look(now);
     this.#seen = now;
   }
 
