@@ -13,6 +13,7 @@ import { bytesInUse } from './memory.ts';
 import { ratesOnly } from './rates-only.ts';
 import { groupsOf, REPLAY_OPTIONS, readReplayOptions } from './replay-options.ts';
 import { commandLine, writeReport } from './report.ts';
+import { stopwatch } from './stopwatch.ts';
 import { traceOf } from './trace.ts';
 import { asMisuse, durationOf, numberOf, readHold, withClients, withHold, workloadOf } from './traffic.ts';
 import { UnreadableLines } from './unreadable-lines.ts';
@@ -129,7 +130,7 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
     maxKeys,
     ...terms,
     ...(values.watch === undefined ? {} : { watch: values.watch }),
-    ...(values.time ? { timer: () => performance.now() } : {}),
+    ...(values.time ? { timer: stopwatch } : {}),
     ...(values.memory ? { scale: bytesInUse() } : {}),
     ...progressOf(workload, io),
   } satisfies CompareOptions).catch(asMisuse);

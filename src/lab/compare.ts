@@ -133,10 +133,11 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     for (const run of runs) {
       const answered = run.arrive(arrival);
       if (answered !== undefined) await answered;
-      if (watch !== undefined || run.deniedKey === undefined || watched.size >= WATCHED) continue;
-      watched.add(run.deniedKey);
-      for (const each of runs) each.watch(run.deniedKey);
-      run.deniedKey = undefined;
+      const { denied } = run;
+      if (watch !== undefined || denied === undefined || watched.size >= WATCHED) continue;
+      watched.add(denied.key);
+      for (const each of runs) each.watch(denied.key, denied);
+      run.denied = undefined;
     }
     arrivals += 1;
     if (arrivals % STRIDE === 0) progress?.(arrivals, false);

@@ -93,6 +93,8 @@ export interface Runner {
   check(key: string, cost: number, now: Millis, arrival: Arrival): Verdict | Promise<Verdict>;
   /** What an answer of its own was asked of limits on rates; without it: one limit, of everybody's terms. */
   asked?(verdict: Verdict): readonly Asked[];
+  /** What a request would be asked of limits on rates now. */
+  peek?(arrival: Arrival): readonly Asked[];
   /** What an answer of its own that said yes goes on to hold, if it does. */
   work?(verdict: Verdict): Work | undefined;
   /** See {@link Subject.stateBytes}. */

@@ -1,5 +1,6 @@
 import type { Admission } from '../concurrency/admission.ts';
 import { createEngine } from '../engine/engine.ts';
+import { isHeadgateError } from '../errors.ts';
 import type { Decision, LimitDecision } from '../limiter/decision.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { isConcurrency } from '../policy/plans.ts';
@@ -16,16 +17,27 @@ export function policyRunner(document: PolicyDocument, { clock, maxKeys, seed }:
   const { policy } = engine;
   const describe = describer(policy);
   const counted = costsFor(policy);
+  const descriptorOf = (arrival: Arrival) =>
+    arrival.descriptor ? counted(arrival.descriptor) : describe(arrival);
   const isWaiting = Object.values(policy.groups).some(({ queue }) => queue !== undefined);
   return {
     kind: 'policy',
     isWaiting,
     check(_key, _cost, now, arrival) {
-      const descriptor = arrival.descriptor ? counted(arrival.descriptor) : describe(arrival);
+      const descriptor = descriptorOf(arrival);
       if (arrival.hold === undefined) return engine.check(descriptor, { now });
       return isWaiting ? engine.acquire(descriptor) : engine.tryAcquire(descriptor, { now });
     },
     asked: (verdict) => (verdict as Decision).limits.flatMap(askedOf),
+    peek(arrival) {
+      try {
+        return engine.peek(descriptorOf(arrival)).limits.flatMap(askedOf);
+      } catch (error) {
+        // What one policy can decide about may be misuse for another.
+        if (isHeadgateError(error, 'DescriptorError') || isHeadgateError(error, 'CostError')) return [];
+        throw error;
+      }
+    },
     work(verdict) {
       const admission = verdict as Admission;
       if (admission.holdsPermits !== true) return undefined;

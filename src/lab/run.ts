@@ -130,22 +130,25 @@ export class Run {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** The key that was last denied, and is not watched yet. */
-  deniedKey: string | undefined;
+  /** What was last denied by a limit, of a key that is not watched yet. */
+  denied: Arrival | undefined;
 
-  /** From here on the usage of a key is noted, and also what is known of its last two windows. */
-  watch(key: string): void {
+  /**
+   * From here on the usage of a key is noted, and what is known of the time before.
+   *
+   * @param arrival - of that key, for a policy: by which limits to look
+   */
+  watch(key: string, arrival?: Arrival): void {
     if (this.#usage.has(key)) return;
-    const isOnly = this.#runner.asked === undefined;
-    const usage = new Usage(
-      this.#oracle,
-      this.#permits,
-      this.#curves.asked.from,
-      isOnly ? [{ limit: ONLY, key, quota: this.#terms.quota }] : [],
-    );
+    const usage = new Usage(this.#oracle, this.#permits, this.#curves.asked.from);
     this.#usage.set(key, usage);
-    if (isOnly) usage.recall(this.#oracle.entries(ONLY, key), this.#terms);
-    usage.pass(this.#to + 1);
+    const isOnly = this.#runner.asked === undefined;
+    const limits = isOnly
+      ? [{ limit: ONLY, key, ...this.#terms }]
+      : arrival === undefined
+        ? []
+        : (this.#runner.peek?.(arrival) ?? []);
+    usage.recall(limits, this.#to);
   }
 
   /** Times a key was told no, if it is known still. */
@@ -315,7 +318,7 @@ export class Run {
     this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
     tally.denied += 1;
     this.#curves.denied.add(now, arrival.cost);
-    if (!this.#usage.has(arrival.key) && !NO_LIMIT.has(reason)) this.deniedKey = arrival.key;
+    if (!this.#usage.has(arrival.key) && !NO_LIMIT.has(reason)) this.denied = arrival;
     const again = this.#clients?.retryAt({ arrival, at: now, since, asked, retryAt }, this.#random);
     if (again === undefined) {
       this.#count.gaveUp += 1;

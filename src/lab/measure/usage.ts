@@ -12,21 +12,14 @@ export class Usage {
   readonly timeline: Timeline;
   readonly #oracle: Oracle;
   readonly #permits: Permits;
-  #limits: readonly Pick<Asked, 'limit' | 'key' | 'quota'>[];
+  #limits: readonly Pick<Asked, 'limit' | 'key' | 'quota'>[] = [];
   #taken: readonly Pick<Taken, 'limit' | 'key' | 'quota'>[] = [];
   #seen: Millis;
 
-  /** @param limits - where the oracle keeps the key's logs, as far as that is known */
-  constructor(
-    oracle: Oracle,
-    permits: Permits,
-    from: Millis,
-    limits: readonly Pick<Asked, 'limit' | 'key' | 'quota'>[],
-  ) {
+  constructor(oracle: Oracle, permits: Permits, from: Millis) {
     this.timeline = new Timeline(from, 'max');
     this.#oracle = oracle;
     this.#permits = permits;
-    this.#limits = limits;
     this.#seen = from;
   }
 
@@ -48,16 +41,29 @@ export class Usage {
     this.#look(now);
   }
 
-  /** What is known of the time before the key was watched: grants, oldest first, under these terms. */
-  recall(entries: Iterable<readonly [at: Millis, units: number]>, { quota, window }: Terms): void {
-    const past = [...entries];
-    let first = 0;
-    let sum = 0;
-    for (const [at, units] of past) {
-      sum += units;
-      for (; (past[first]?.[0] ?? at) <= at - window; first++) sum -= past[first]?.[1] ?? 0;
-      this.timeline.add(at, quota === 0 ? 0 : sum / quota);
-      this.#seen = at;
+  /** What the oracle knows of the time before the key was watched, its last two windows or so, up to `now`. */
+  recall(limits: readonly Omit<Asked, 'cost'>[], now: Millis): void {
+    this.#limits = limits;
+    this.timeline.add(now, 0);
+    for (const { limit, key, quota, window } of limits) {
+      if (quota > 0) this.#recall([...this.#oracle.entries(limit, key)], { quota, window }, now);
+    }
+    this.#seen = now;
+  }
+
+  /** @param past - grants, oldest first */
+  #recall(
+    past: readonly (readonly [at: Millis, units: number])[],
+    { quota, window }: Terms,
+    now: Millis,
+  ): void {
+    let [first, next, sum] = [0, 0, 0];
+    const { width } = this.timeline;
+    for (let at = past[0]?.[0] ?? now + 1; at <= now; ) {
+      for (; (past[next]?.[0] ?? now + 1) <= at; next++) sum += past[next]?.[1] ?? 0;
+      for (; (past[first]?.[0] ?? now) <= at - window; first++) sum -= past[first]?.[1] ?? 0;
+      this.timeline.add(at, sum / quota);
+      at = Math.min(at + width, past[next]?.[0] ?? Number.POSITIVE_INFINITY);
     }
   }
 
