@@ -126,11 +126,11 @@ show();
 read();
 
 let before = performance.now();
-function frame(now: number): void {
+async function frame(now: number): Promise<void> {
   const passed = Math.min(LONGEST_STEP, now - before);
   before = now;
   if (world !== undefined) {
-    if (isRunning) world.advance(Math.round(passed * settings.speed));
+    if (isRunning) await world.advance(Math.round(passed * settings.speed));
     showWorld(world, WATCHED);
   }
   requestAnimationFrame(frame);

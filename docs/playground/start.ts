@@ -12,6 +12,7 @@ const POLICY = {
     job: { match: ['POST /v1/jobs'], limits: ['jobs'], queue: { size: 10, timeout: '30s' } },
   },
   unmatched: 'deny',
+  denial: { quota: { body: { error: 'slow down', retry_after: '{retryAfter}' } } },
 };
 
 /** How the playground begins. */

@@ -1,4 +1,4 @@
-import { denialResponse, rateLimitHeaders } from 'headgate';
+import { type Decision, denialResponse, type PolicyDocument, rateLimitHeaders } from 'headgate';
 import type { Note } from './positions.ts';
 import { SECONDS, type World } from './world.ts';
 
@@ -32,7 +32,12 @@ export function showNotes(lines: number, notes: readonly Note[]): void {
   const items = notes.map(({ line, text, kind }) => {
     const item = document.createElement('li');
     item.className = kind;
-    item.textContent = `line ${line + 1}: ${text}`;
+    const button = item.appendChild(document.createElement('button'));
+    button.type = 'button';
+    button.textContent = `line ${line + 1}: ${text}`;
+    button.addEventListener('click', () =>
+      part('gutter').children[line]?.scrollIntoView({ block: 'center' }),
+    );
     return item;
   });
   part('notes').replaceChildren(...items);
@@ -52,29 +57,49 @@ export function showWorld(world: World, key: string): void {
   const { engine } = world;
   try {
     const explanation = engine.explain(descriptor);
-    const size = engine.policy.groups[explanation.group]?.queue?.size;
-    showLimits(explanation.limits, engine.stats().waiting, size, world.clock.now());
-    write('explained', explanation.text);
-    const { decision } = explanation;
-    const { headers } = engine.policy;
-    const fields = Object.entries(rateLimitHeaders(decision, headers === undefined ? {} : { headers }));
-    const lines = fields.map(([name, value]) => `${name}: ${value}`);
-    const denial = decision.allowed ? undefined : denialResponse(decision);
+    const { decision, group, limits, text } = explanation;
+    const queue = engine.policy.groups[group]?.queue;
+    const waiting = world.waiting(key);
+    showLimits(limits, waiting, queue?.size, world.clock.now());
+    const mayWait = queue !== undefined && (decision.reason === 'quota' || decision.reason === 'concurrency');
+    write('explained', mayWait ? `${text}\n${waitingText(waiting, queue.size)}` : text);
+    const refusal = waiting < (queue?.size ?? 0) ? 'queue-timeout' : 'queue-full';
     write(
       'headers',
-      [
-        `HTTP/1.1 ${denial?.status ?? 200}`,
-        ...(denial === undefined
-          ? lines
-          : Object.entries(denial.headers).map(([name, value]) => `${name}: ${value}`)),
-        ...(denial === undefined ? [] : ['', denial.body]),
-      ].join('\n'),
+      mayWait ? whenRefused(decision, refusal, engine.policy) : responseText(decision, engine.policy),
     );
   } catch (error) {
     part('limits').replaceChildren();
     write('explained', error instanceof Error ? error.message : String(error));
     write('headers', '');
   }
+}
+
+function waitingText(waiting: number, size: number): string {
+  return waiting < size
+    ? `it waits: the group has a queue, in which ${waiting} of at most ${size} wait before it`
+    : `denied (queue-full): the group has a queue, in which ${waiting} wait already`;
+}
+
+/** What is sent to whoever does not get as far as to be admitted from a queue. */
+function whenRefused(
+  decision: Decision,
+  reason: 'queue-full' | 'queue-timeout',
+  policy: PolicyDocument,
+): string {
+  const refused = responseText({ ...decision, limits: decision.limits, reason }, policy);
+  return reason === 'queue-full'
+    ? refused
+    : `Nothing, until its turn comes. If it waits too long:\n\n${refused}`;
+}
+
+/** The response by the policy's own fields and denials, as text. */
+function responseText(decision: Decision, policy: PolicyDocument): string {
+  const { status, headers, body } = decision.allowed
+    ? { status: 200, headers: rateLimitHeaders(decision, policy), body: undefined }
+    : denialResponse(decision, policy);
+  const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return [`HTTP/1.1 ${status}`, ...fields, ...(body === undefined ? [] : ['', body])].join('\n');
 }
 
 type Limits = ReturnType<World['engine']['explain']>['limits'];

@@ -1,7 +1,6 @@
 import {
   type Admission,
   createEngine,
-  type Decision,
   type Engine,
   type ManualClock,
   manualClock,
@@ -38,8 +37,8 @@ export class World {
   readonly past = new Map<number, Second>();
   admitted = 0;
   denied = 0;
-  last: Decision | undefined;
   readonly #start: number;
+  readonly #waiting = new Map<string, number>();
   #settings: Settings;
   #arrivals: Iterator<Arrival>;
   #next: Arrival | undefined;
@@ -63,17 +62,28 @@ export class World {
     this.#next = undefined;
   }
 
-  /** Lets time pass, and everything that happens in it happen. */
-  advance(ms: number): void {
+  /** Lets time pass, and everything that happens in it happen; whoever is answered hears of it before time goes on. */
+  async advance(ms: number): Promise<void> {
     const until = this.clock.now() + ms;
     for (;;) {
       this.#next ??= this.#arrivals.next().value as Arrival | undefined;
-      if (this.#next === undefined || this.#next.at > until) break;
-      this.clock.set(Math.max(this.#next.at, this.clock.now()));
-      this.#ask(this.#next.key);
-      this.#next = undefined;
+      const comesAt = this.#next?.at ?? Number.POSITIVE_INFINITY;
+      const due = Math.min(comesAt, this.clock.nextWake ?? Number.POSITIVE_INFINITY);
+      const at = Math.max(due, this.clock.now());
+      if (at > until) break;
+      this.clock.set(at);
+      if (this.#next !== undefined && comesAt <= at) {
+        this.#ask(this.#next.key);
+        this.#next = undefined;
+      }
+      await undefined;
     }
     this.clock.set(until);
+  }
+
+  /** How many requests of a key wait. */
+  waiting(key: string): number {
+    return this.#waiting.get(key) ?? 0;
   }
 
   /** The facts of a request of one key: every partition field holds it. */
@@ -104,28 +114,29 @@ export class World {
       this.#settle(this.engine.tryAcquire(descriptor));
       return;
     }
-    const at = this.clock.now();
+    this.#waiting.set(key, this.waiting(key) + 1);
     this.engine.acquire(descriptor).then(
-      (admission) => this.#settle(admission, at),
+      (admission) => {
+        this.#waiting.set(key, this.waiting(key) - 1);
+        this.#settle(admission);
+      },
       () => undefined,
     );
   }
 
   /** Counts an answer; what was admitted holds its permits for a while. */
-  #settle(admission: Admission, at = this.clock.now()): void {
-    const second = Math.floor(Math.max(at, admission.at) / 1000);
+  #settle(admission: Admission): void {
+    const second = Math.floor(admission.at / 1000);
     const counted = this.past.get(second) ?? { admitted: 0, denied: 0 };
     this.past.set(second, counted);
     this.past.delete(second - SECONDS - 1);
     if (admission.allowed) {
       this.admitted += 1;
       counted.admitted += 1;
-      const over = Math.max(this.clock.now(), admission.at) + this.#settings.hold * 1000;
-      this.clock.wakeAt?.(over, () => admission.release());
+      this.clock.wakeAt(this.clock.now() + this.#settings.hold * 1000, () => admission.release());
     } else {
       this.denied += 1;
       counted.denied += 1;
     }
-    this.last = admission;
   }
 }

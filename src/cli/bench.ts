@@ -11,6 +11,7 @@ import { HELP_OPTION, readArguments } from './arguments.ts';
 import { modulesIn } from './contenders.ts';
 import { EXIT, type ExitCode, Failure, type Io, misuse } from './io.ts';
 import { table } from './layout.ts';
+import { stopwatch } from './stopwatch.ts';
 
 /** `headgate bench --help`. */
 const BENCH_HELP = `Measures how long limiters of your own take to decide, beside headgate's.
@@ -150,10 +151,10 @@ class Meter {
 
   /** Nanoseconds per decision, over so many milliseconds. */
   async run(ms: number): Promise<number> {
-    const start = performance.now();
+    const start = stopwatch();
     let elapsed = 0;
     let decisions = 0;
-    for (; elapsed < ms; elapsed = performance.now() - start) {
+    for (; elapsed < ms; elapsed = stopwatch() - start) {
       const now = this.#clock.advance(1);
       let allowed = 0;
       for (let i = 0; i < PIECE; i++) {

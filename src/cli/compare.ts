@@ -1,18 +1,21 @@
+import { basename } from 'node:path';
 import type { ParseArgsConfig } from 'node:util';
-import { isHeadgateError, show, suggest } from '../errors.ts';
+import { show } from '../errors.ts';
 import type { Workload } from '../lab/arrival.ts';
-import { honouring, ignoring } from '../lab/clients.ts';
 import { type CompareOptions, compare as run } from '../lab/compare.ts';
-import type { Terms } from '../lab/contender.ts';
-import { type Fit, WORKLOADS } from '../lab/workload/catalogue.ts';
-import { type Duration, parseDuration } from '../time.ts';
+import { type Contender, isPolicy, type Terms } from '../lab/contender.ts';
+import { WORKLOADS } from '../lab/workload/catalogue.ts';
 import { HELP_OPTION, readArguments } from './arguments.ts';
 import { ALGORITHM_WORDS, modulesIn, namedAlgorithms, policiesIn } from './contenders.ts';
 import { jsonFigures, textFigures } from './figures.ts';
 import { EXIT, type ExitCode, type Io, misuse, oneLine, whole } from './io.ts';
+import { bytesInUse } from './memory.ts';
+import { ratesOnly } from './rates-only.ts';
 import { groupsOf, REPLAY_OPTIONS, readReplayOptions } from './replay-options.ts';
 import { commandLine, writeReport } from './report.ts';
+import { stopwatch } from './stopwatch.ts';
 import { traceOf } from './trace.ts';
+import { asMisuse, durationOf, numberOf, readHold, withClients, withHold, workloadOf } from './traffic.ts';
 import { UnreadableLines } from './unreadable-lines.ts';
 
 /** `headgate compare --help`. */
@@ -30,6 +33,9 @@ Traffic:
   --length D                 how long a workload goes on, such as 10m
   --keys N                   how many keys a workload has
   --seed N                   where a workload draws from; default: 1
+  --hold TIME                how long work holds permits: 3s always, ~3s on
+                             average; of a log also a COLUMN of milliseconds,
+                             COLUMN:s of seconds; default: permits are left out
   --retries WHO              honour: clients come back as told; ignore: about
                              once a second; none; default: as the workload has it
 
@@ -43,6 +49,7 @@ Contenders:
 
 Output:
   --time                     also measure how long a decision takes
+  --memory                   also measure what a key takes of the heap
   --max-keys N               keys to keep per contender; default: 100,000
   --watch KEY                key whose usage is shown over time; repeatable
   --json                     every figure as one line of JSON
@@ -60,6 +67,7 @@ const OPTIONS = {
   length: { type: 'string' },
   keys: { type: 'string' },
   seed: { type: 'string', default: '1' },
+  hold: { type: 'string' },
   retries: { type: 'string' },
   quota: { type: 'string' },
   window: { type: 'string' },
@@ -67,6 +75,7 @@ const OPTIONS = {
   policy: { type: 'string', multiple: true, default: [] },
   module: { type: 'string', multiple: true, default: [] },
   time: { type: 'boolean', default: false },
+  memory: { type: 'boolean', default: false },
   'max-keys': { type: 'string', default: '100000' },
   watch: { type: 'string', multiple: true },
   json: { type: 'boolean', default: false },
@@ -89,56 +98,59 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
   if (values.trace !== undefined && values.workload !== undefined)
     throw misuse('--trace or --workload, not both');
   const { format, maxKeys, group, mapping } = readReplayOptions(values);
-  const policies = await policiesIn(values.policy);
-  const terms = termsOf(values.quota, values.window, policies.length > 0 && values.algorithms === undefined);
-  const algorithms = {
-    ...(terms === undefined ? {} : namedAlgorithms(values.algorithms, terms)),
-    ...Object.fromEntries(policies.map(([name, { rates }]) => [name, rates])),
-    ...Object.fromEntries(await modulesIn(values.module)),
-  };
+  const hold = readHold(values.hold);
+  const files = await policiesIn(values.policy);
+  const terms = termsOf(values.quota, values.window, files.length > 0 && values.algorithms === undefined);
+  const named = terms === undefined ? {} : namedAlgorithms(values.algorithms, terms);
+  // Without a length of work there is nothing to say about permits.
+  const policies = files.map(([file, policy]) => ({
+    file,
+    ...(hold === undefined ? ratesOnly(policy) : { rates: policy, left: [] }),
+  }));
+  const algorithms = contendersOf(named, [
+    ...policies.map(({ file, rates }) => [file, rates] as const),
+    ...(await modulesIn(values.module)),
+  ]);
   const unreadable = new UnreadableLines();
-  const workload =
-    values.trace === undefined
-      ? workloadOf(values, terms)
-      : withClients(
-          traceOf(values.trace, {
-            format,
-            mapping: {
-              ...mapping,
-              ...groupsOf(
-                policies.map(([, { rates }]) => rates),
-                group,
-              ),
-            },
-            unreadable,
-            io,
-          }),
-          values.retries,
-        );
+  const read = (file: string): Workload => {
+    const groups = groupsOf(
+      policies.map(({ rates }) => rates),
+      group,
+    );
+    const held = hold !== undefined && 'column' in hold ? { hold: hold.column } : {};
+    return traceOf(file, { format, mapping: { ...mapping, ...groups, ...held }, unreadable, io });
+  };
+  if (values.trace === undefined && hold !== undefined && 'column' in hold)
+    throw misuse(`--hold: ${show(values.hold)} is no length of time, and columns are those of a log`);
+  const traffic = values.trace === undefined ? workloadOf(values, terms) : read(values.trace);
+  const workload = withHold(withClients(traffic, values.retries), hold);
   const comparison = await run({
     algorithms,
     workload,
     maxKeys,
     ...terms,
     ...(values.watch === undefined ? {} : { watch: values.watch }),
-    ...(values.time ? { timer: () => performance.now() } : {}),
+    ...(values.time ? { timer: stopwatch } : {}),
+    ...(values.memory ? { scale: bytesInUse() } : {}),
     ...progressOf(workload, io),
   } satisfies CompareOptions).catch(asMisuse);
 
   io.stdout((values.json ? jsonFigures : textFigures)(comparison));
   if (values.report !== undefined) {
-    const documents = Object.fromEntries(policies.map(([name, { rates }]) => [name, rates]));
+    const command = commandLine(['compare', ...argv]);
+    const documents = Object.entries(algorithms).filter(([, each]) => isPolicy(each));
+    const title = `Comparison: ${values.trace === undefined ? workload.name : basename(values.trace)}`;
     await writeReport(
       values.report,
       comparison,
-      { command: commandLine(['compare', ...argv]), documents },
+      { title, command, documents: Object.fromEntries(documents) },
       io,
     );
   }
   const notes = values.trace === undefined ? [] : unreadable.report(values.trace);
-  for (const [name, { left }] of policies) {
+  for (const { file, left } of policies) {
     for (const limit of left)
-      notes.push(`${name}: ${limit}: left out, traffic does not say how long requests run`);
+      notes.push(`${file}: ${limit}: left out, traffic does not say how long requests run; see --hold`);
   }
   for (const { name, refused, refusal } of comparison.contenders) {
     if (refused > 0) notes.push(`${name}: ${whole(refused)} requests refused, the first: ${refusal}`);
@@ -148,49 +160,18 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
   return comparison.workload.arrivals === 0 ? EXIT.failed : EXIT.done;
 }
 
-type Values = {
-  readonly [name in 'workload' | 'rate' | 'length' | 'keys' | 'retries']?: string | undefined;
-} & {
-  readonly seed: string;
-};
-
-function workloadOf(values: Values, terms: Terms | undefined): Workload {
-  const names = Object.keys(WORKLOADS);
-  if (values.workload === undefined) throw misuse('--workload or --trace is missing');
-  const make = Object.hasOwn(WORKLOADS, values.workload) ? WORKLOADS[values.workload] : undefined;
-  if (make === undefined)
-    throw misuse(`--workload: unknown workload ${show(values.workload)}${suggest(values.workload, names)}`);
-  if (terms === undefined) throw misuse('--quota and --window are missing: a workload is cut to fit them');
-  const fit: Fit = {
-    ...terms,
-    seed: numberOf('seed', values.seed),
-    ...(values.rate === undefined ? {} : { rate: numberOf('rate', values.rate) }),
-    ...(values.length === undefined ? {} : { length: durationOf('length', values.length) }),
-    ...(values.keys === undefined ? {} : { keys: numberOf('keys', values.keys) }),
-  };
-  try {
-    return withClients(make(fit), values.retries);
-  } catch (error) {
-    return asMisuse(error);
+/** Contenders by their names; of two that have the same the later one is numbered. */
+function contendersOf(
+  named: Readonly<Record<string, Contender>>,
+  more: readonly (readonly [name: string, contender: Contender])[],
+): Record<string, Contender> {
+  const all: Record<string, Contender> = { ...named };
+  for (const [name, contender] of more) {
+    let free = name;
+    for (let n = 2; Object.hasOwn(all, free); n++) free = `${name} ${n}`;
+    all[free] = contender;
   }
-}
-
-/** How clients react, where that is said. */
-function withClients(workload: Workload, retries: string | undefined): Workload {
-  const { clients, ...rest } = workload;
-  const next = clients?.next === undefined ? {} : { next: clients.next };
-  switch (retries) {
-    case undefined:
-      return workload;
-    case 'none':
-      return clients?.next === undefined ? rest : { ...rest, clients: { retryAt: () => undefined, ...next } };
-    case 'honour':
-      return { ...rest, clients: { ...honouring(), ...next } };
-    case 'ignore':
-      return { ...rest, clients: { ...ignoring(), ...next } };
-    default:
-      throw misuse(`--retries takes honour, ignore or none, not ${show(retries)}`);
-  }
+  return all;
 }
 
 function termsOf(
@@ -202,26 +183,6 @@ function termsOf(
   if (quota === undefined) throw misuse('--quota is missing');
   if (window === undefined) throw misuse('--window is missing');
   return { quota: numberOf('quota', quota), window: durationOf('window', window) };
-}
-
-function numberOf(option: string, text: string): number {
-  if (/^\d{1,16}(\.\d{1,9})?$/.test(text)) return Number(text);
-  throw misuse(`--${option} takes a number, not ${show(text)}`);
-}
-
-function durationOf(option: string, text: string): number {
-  try {
-    return parseDuration(text as Duration, option);
-  } catch (error) {
-    return asMisuse(error);
-  }
-}
-
-/** A wrong option of the lab is a wrong option of the command. */
-function asMisuse(error: unknown): never {
-  if (!isHeadgateError(error, 'PolicyError')) throw error;
-  const option = error.path.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  throw misuse(`--${option}: ${error.faults[0]?.message}`);
 }
 
 /** Tells whoever watches how many arrivals there have been; for a log, its reading tells. */

@@ -10,10 +10,11 @@ import { fixedWindow } from '../algorithms/fixed-window.ts';
 import { slidingWindow } from '../algorithms/sliding-window.ts';
 import { tokenBucket } from '../algorithms/token-bucket.ts';
 import { isHeadgateError, show, suggest } from '../errors.ts';
-import { type Contender, type Custom, exactLog, type Terms } from '../lab/contender.ts';
+import type { Contender, Custom, Terms } from '../lab/contender.ts';
+import { exactLog } from '../lab/exact-limiter.ts';
+import type { PolicyDocument } from '../policy/document.ts';
 import { Failure, fileFailure, misuse } from './io.ts';
 import { openPolicy } from './policy-file.ts';
-import { ratesOnly } from './rates-only.ts';
 
 /** Makes the contender that a word stands for. */
 const BY_WORD: Readonly<Record<string, (terms: Terms) => Contender>> = {
@@ -64,12 +65,10 @@ function algorithmOf(word: string, terms: Terms): Contender {
   throw misuse(`--algorithms: unknown algorithm ${show(word)}${suggest(word, ALGORITHM_WORDS)}`);
 }
 
-/** The policies in files, by their names, without their concurrency limits. */
-export async function policiesIn(
-  files: readonly string[],
-): Promise<[string, ReturnType<typeof ratesOnly>][]> {
-  const read: [string, ReturnType<typeof ratesOnly>][] = [];
-  for (const file of files) read.push([nameOf(file), ratesOnly(await openPolicy(file))]);
+/** The policies in files, by their names. */
+export async function policiesIn(files: readonly string[]): Promise<[string, PolicyDocument][]> {
+  const read: [string, PolicyDocument][] = [];
+  for (const file of files) read.push([nameOf(file), await openPolicy(file)]);
   return read;
 }
 

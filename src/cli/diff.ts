@@ -2,7 +2,7 @@ import { createEngine } from '../engine/engine.ts';
 import type { LoggedRequest } from '../lab/trace/request.ts';
 import type { ReloadReport } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { expectFiles, HELP_OPTION, readArguments } from './arguments.ts';
+import { expectFiles } from './arguments.ts';
 import { jsonComparison, textComparison } from './comparison.ts';
 import { EXIT, type ExitCode, type Io, misuse, oneLine } from './io.ts';
 import { wrapped } from './layout.ts';
@@ -11,10 +11,9 @@ import { openPolicy } from './policy-file.ts';
 import {
   LOG_HELP,
   REPLAY_HELP,
-  REPLAY_OPTIONS,
   type ReplaySettings,
   type ReplayValues,
-  readReplayOptions,
+  readReplayCommand,
 } from './replay-options.ts';
 import { type Replayer, replayerFor, replayNotes } from './replayer.ts';
 import { reportReplay } from './report.ts';
@@ -45,23 +44,11 @@ nothing could be read, 2 wrong usage.
 
 /** Runs `headgate diff`. */
 export async function diff(argv: readonly string[], io: Io): Promise<ExitCode> {
-  const { values, positionals } = readArguments({
-    args: [...argv],
-    options: {
-      ...REPLAY_OPTIONS,
-      json: { type: 'boolean', default: false },
-      report: { type: 'string' },
-      help: HELP_OPTION,
-    },
-    allowPositionals: true,
-  });
-  if (values.help) {
-    io.stdout(DIFF_HELP);
-    return EXIT.done;
-  }
+  const read = readReplayCommand(argv, DIFF_HELP, io);
+  if (read === undefined) return EXIT.done;
+  const { values, positionals, settings } = read;
   const [oldFile, newFile] = expectFiles(positionals, ['OLD', 'NEW'], 3);
   const logFile = positionals[2];
-  const settings = readReplayOptions(values);
   if (logFile === undefined) checkNoReplay(values);
   const policies: Pair = [await openPolicy(oldFile), await openPolicy(newFile)];
   const report = createEngine(policies[0]).reload(policies[1]);

@@ -1,7 +1,7 @@
 import type { Comparison } from '../lab/compare.ts';
 import type { Figures } from '../lab/figures.ts';
 import { length, percent, times } from '../lab/report/words.ts';
-import { oneLine, whole } from './io.ts';
+import { count, oneLine, whole } from './io.ts';
 import { table } from './layout.ts';
 
 /** Longer names of contenders are cut. */
@@ -13,6 +13,7 @@ export function textFigures(comparison: Comparison): string {
   const measured =
     oracle === undefined ? '' : `, measured by ${whole(oracle.quota)} per ${length(oracle.window)}`;
   const isTimed = contenders.some(({ nsPerDecision }) => nsPerDecision !== undefined);
+  const isWeighed = contenders.some(({ bytesPerKey }) => bytesPerKey !== undefined);
   const decided = contenders.map((each) => [
     nameOf(each),
     whole(each.admitted),
@@ -31,16 +32,30 @@ export function textFigures(comparison: Comparison): string {
     length(each.waits.p50),
     length(each.waits.p90),
     length(each.waits.p99),
-    each.bytesPerKey === undefined ? '-' : whole(each.bytesPerKey),
-    ...(isTimed ? [each.nsPerDecision === undefined ? '-' : whole(Math.round(each.nsPerDecision))] : []),
+    wholeOf(each.stateBytes),
+    ...(isWeighed ? [wholeOf(each.bytesPerKey)] : []),
+    ...(isTimed ? [wholeOf(each.nsPerDecision)] : []),
   ]);
   return [
-    `${oneLine(workload.name)}: ${oneLine(workload.description)}\n${whole(workload.arrivals)} arrivals${measured}\n`,
+    `${oneLine(workload.name)}: ${oneLine(workload.description)}\n${count(workload.arrivals, 'arrival')}${measured}\n`,
     table([['', 'admitted', 'denied', 'wrong yes', 'wrong no', 'window', 'burst', 'unused'], ...decided]),
     table([
-      ['', 'fairness', 'retries', 'gave up', 'wait p50', 'p90', 'p99', 'bytes', ...(isTimed ? ['ns'] : [])],
+      [
+        '',
+        'fairness',
+        'retries',
+        'gave up',
+        'wait p50',
+        'p90',
+        'p99',
+        'state',
+        ...(isWeighed ? ['heap'] : []),
+        ...(isTimed ? ['ns'] : []),
+      ],
       ...waited,
     ]),
+    ...reasonTable(contenders),
+    ...permitTable(contenders),
     LEGEND,
   ].join('\n');
 }
@@ -50,8 +65,36 @@ const LEGEND = `wrong yes/no   against an exact log of what the contender grante
 window, burst  most granted within one window, and within 1/60 of it, by the quota
 unused         share of the quota that was free when somebody was denied
 fairness       Jain's index of what keys got by what they asked for
-bytes          state of one key, without the table around it
+state, heap    bytes: of the numbers kept for a key, and of all that a key takes (--memory)
 `;
+
+/** Why answers said no, where there is more than one way to. */
+function reasonTable(contenders: readonly Figures[]): string[] {
+  const reasons = [...new Set(contenders.flatMap((each) => Object.keys(each.reasons)))].sort();
+  if (reasons.every((reason) => reason === 'quota')) return [];
+  const rows = contenders.map((each) => [
+    nameOf(each),
+    ...reasons.map((reason) => whole(each.reasons[reason] ?? 0)),
+  ]);
+  return [table([['denied for', ...reasons], ...rows])];
+}
+
+/** What was held, by limit, where something was. */
+function permitTable(contenders: readonly Figures[]): string[] {
+  const rows = contenders.flatMap((each) =>
+    each.permits.map(({ limit, most, quota, lost }) => [
+      `${nameOf(each)}: ${oneLine(limit)}`,
+      whole(most),
+      whole(quota),
+      whole(lost),
+    ]),
+  );
+  return rows.length === 0 ? [] : [table([['permits', 'most at once', 'quota', 'lost'], ...rows])];
+}
+
+function wholeOf(value: number | undefined): string {
+  return value === undefined ? '-' : whole(Math.round(value));
+}
 
 /** The same as one line of JSON, with every figure. Its fields are those of `Comparison` in `headgate/lab`. */
 export function jsonFigures(comparison: Comparison): string {

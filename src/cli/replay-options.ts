@@ -9,8 +9,9 @@ import type { LogFormat } from '../lab/trace/log.ts';
 import type { Mapping } from '../lab/trace/request.ts';
 import { unitsOf } from '../lab/units.ts';
 import type { PolicyDocument } from '../policy/document.ts';
+import { HELP_OPTION, readArguments } from './arguments.ts';
 import { readCosts, readFormat, readPartition } from './fields.ts';
-import { misuse } from './io.ts';
+import { type Io, misuse } from './io.ts';
 
 /** What a log may be, for `--help`. */
 export const LOG_HELP = `LOG is in Apache's and nginx's combined or common format, with the columns
@@ -88,6 +89,35 @@ export interface ReplaySettings {
 
 /** Most keys that a partition can keep. */
 const MOST_KEYS = 2 ** 24;
+
+/** What a command line of a command that replays a log comes to. */
+export interface ReplayCommand {
+  readonly values: ReplayValues & { readonly json: boolean; readonly report?: string };
+  readonly positionals: readonly string[];
+  readonly settings: ReplaySettings;
+}
+
+/**
+ * Reads the command line of a command that replays a log.
+ *
+ * @returns `undefined` if only the help was asked for; it has been written then
+ * @throws Failure (exit code 2)
+ */
+export function readReplayCommand(argv: readonly string[], help: string, io: Io): ReplayCommand | undefined {
+  const { values, positionals } = readArguments({
+    args: [...argv],
+    options: {
+      ...REPLAY_OPTIONS,
+      json: { type: 'boolean', default: false },
+      report: { type: 'string' },
+      help: HELP_OPTION,
+    },
+    allowPositionals: true,
+  });
+  if (!values.help) return { values, positionals, settings: readReplayOptions(values) };
+  io.stdout(help);
+  return undefined;
+}
 
 /** @throws Failure (exit code 2) */
 export function readReplayOptions(values: ReplayValues): ReplaySettings {

@@ -1,9 +1,9 @@
-import { expectFiles, HELP_OPTION, readArguments } from './arguments.ts';
+import { expectFiles } from './arguments.ts';
 import { EXIT, type ExitCode, type Io, oneLine } from './io.ts';
 import { readRequests } from './logged.ts';
 import { openPolicy } from './policy-file.ts';
 import { replay } from './replay.ts';
-import { LOG_HELP, REPLAY_HELP, REPLAY_OPTIONS, readReplayOptions } from './replay-options.ts';
+import { LOG_HELP, REPLAY_HELP, readReplayCommand } from './replay-options.ts';
 import { replayerFor, replayNotes } from './replayer.ts';
 import { reportReplay } from './report.ts';
 import { jsonSummary, textSummary } from './summary.ts';
@@ -27,22 +27,10 @@ error. Exit code: 0 done, 1 nothing could be read, 2 wrong usage.
 
 /** Runs `headgate simulate`. */
 export async function simulate(argv: readonly string[], io: Io): Promise<ExitCode> {
-  const { values, positionals } = readArguments({
-    args: [...argv],
-    options: {
-      ...REPLAY_OPTIONS,
-      json: { type: 'boolean', default: false },
-      report: { type: 'string' },
-      help: HELP_OPTION,
-    },
-    allowPositionals: true,
-  });
-  if (values.help) {
-    io.stdout(SIMULATE_HELP);
-    return EXIT.done;
-  }
+  const read = readReplayCommand(argv, SIMULATE_HELP, io);
+  if (read === undefined) return EXIT.done;
+  const { values, positionals, settings } = read;
   const [policyFile, logFile] = expectFiles(positionals, ['POLICY', 'LOG']);
-  const settings = readReplayOptions(values);
   const policy = await openPolicy(policyFile);
   const { requests, unreadable } = await readRequests(logFile, settings, [policy], io);
   const replayer = replayerFor(policy, settings.maxKeys, requests.length);

@@ -17,6 +17,8 @@ export interface Arrival {
   readonly cost: number;
   /** What a policy is asked; default: a descriptor whose partition fields all hold `key`. */
   readonly descriptor?: Readonly<Record<string, unknown>>;
+  /** How long its work holds permits once it is admitted, in milliseconds; default: it holds none. */
+  readonly hold?: Millis;
 }
 
 /** A request that was turned away. */

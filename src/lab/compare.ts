@@ -6,12 +6,12 @@
 
 import { checkFields, PolicyError } from '../errors.ts';
 import { type Duration, type Millis, parseDuration } from '../time.ts';
-import type { Arrival, Workload } from './arrival.ts';
+import type { Workload } from './arrival.ts';
 import { type Contender, isPlan, type Terms } from './contender.ts';
 import type { Figures } from './figures.ts';
 import { integer } from './options.ts';
 import { Run, type RunOptions } from './run.ts';
-import { timeDecisions } from './timing.ts';
+import { timeDecisions, weighKeys } from './timing.ts';
 
 /** Options of {@link compare}. */
 export interface CompareOptions {
@@ -25,13 +25,18 @@ export interface CompareOptions {
   readonly window?: Duration;
   /** Keys that each contender keeps at most: 1 to 2^24, default 100,000. */
   readonly maxKeys?: number;
-  /** Keys whose usage is shown over time; default: the first two that somebody denies. */
+  /** Keys whose usage is told over time; default: of the first 64 that somebody denies, the two denied most often. */
   readonly watch?: readonly string[];
   /**
    * Milliseconds that pass, with fractions, such as `performance.now`; with it, decisions are timed after the replay.
    * Without it the same comparison gives the same figures to the last digit.
    */
   readonly timer?: () => number;
+  /**
+   * Bytes in use once everything that can be is collected; with it, keys are weighed after the replay. Like `timer`, it
+   * leaves the other figures alone.
+   */
+  readonly scale?: () => number;
   /** Told now and then how many arrivals have been replayed, and at the end. */
   readonly progress?: (arrivals: number, isLast: boolean) => void;
 }
@@ -66,10 +71,21 @@ export interface Comparison {
   readonly contenders: readonly Figures[];
 }
 
-const FIELDS = ['algorithms', 'workload', 'quota', 'window', 'maxKeys', 'watch', 'timer', 'progress'];
+const FIELDS = [
+  'algorithms',
+  'workload',
+  'quota',
+  'window',
+  'maxKeys',
+  'watch',
+  'timer',
+  'scale',
+  'progress',
+];
 
-/** How many keys are watched unless they are named. */
-const WATCHED = 2;
+/** How many keys are watched unless they are named, and of how many it is told then. */
+const WATCHED = 64;
+const TOLD = 2;
 /** How often progress is told. */
 const STRIDE = 2 ** 14;
 
@@ -91,7 +107,7 @@ const STRIDE = 2 ** 14;
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
   checkFields(options, FIELDS);
-  const { algorithms, workload, watch, timer, progress } = options;
+  const { algorithms, workload, watch, timer, scale, progress } = options;
   const named = Object.entries(algorithms);
   if (named.length === 0) throw noContender(algorithms);
   const terms = termsOf(options);
@@ -111,29 +127,29 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     for (const run of made) for (const key of watched) run.watch(key);
     return made;
   };
-  const take = (arrival: Arrival): void => {
+  for await (const arrival of workload.arrivals()) {
     runs ??= start(arrival.at);
     to = arrival.at;
     for (const run of runs) {
-      run.arrive(arrival);
-      if (watch !== undefined || run.deniedKey === undefined || watched.size >= WATCHED) continue;
-      watched.add(run.deniedKey);
-      for (const each of runs) each.watch(run.deniedKey);
-      run.deniedKey = undefined;
+      const answered = run.arrive(arrival);
+      if (answered !== undefined) await answered;
+      const { denied } = run;
+      if (watch !== undefined || denied === undefined || watched.size >= WATCHED) continue;
+      watched.add(denied.key);
+      for (const each of runs) each.watch(denied.key, denied);
+      run.denied = undefined;
     }
     arrivals += 1;
     if (arrivals % STRIDE === 0) progress?.(arrivals, false);
-  };
-
-  const source = workload.arrivals();
-  if (Symbol.asyncIterator in source) for await (const arrival of source) take(arrival);
-  else for (const arrival of source) take(arrival);
+  }
   // Without arrivals the contenders are made all the same, so that a faulty one is told of.
   const finished = runs ?? start(0);
-  for (const run of finished) run.finish();
+  for (const run of finished) await run.finish();
   progress?.(arrivals, true);
 
-  const contenders = finished.map((run) => run.figures());
+  const denials = (key: string): number => finished.reduce((sum, run) => sum + run.denials(key), 0);
+  const mostDenied = [...watched].sort((a, b) => denials(b) - denials(a)).slice(0, TOLD);
+  const told = watch === undefined ? new Set(mostDenied) : watched;
   return {
     workload: {
       name: workload.name,
@@ -144,13 +160,11 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
       to: arrivals === 0 ? undefined : to,
     },
     oracle: terms,
-    contenders:
-      timer === undefined
-        ? contenders
-        : contenders.map((figures, i) => ({
-            ...figures,
-            nsPerDecision: timeDecisions((named[i] as (typeof named)[number])[1], { timer, ...setting }),
-          })),
+    contenders: named.map(([, contender], i) => ({
+      ...(finished[i] as Run).figures(told),
+      ...(scale === undefined ? {} : { bytesPerKey: weighKeys(contender, { scale, ...setting }) }),
+      ...(timer === undefined ? {} : { nsPerDecision: timeDecisions(contender, { timer, ...setting }) }),
+    })),
   };
 }
 

@@ -5,17 +5,9 @@
  */
 
 import type { Plan } from '../algorithms/algorithm.ts';
-import { checkUnits } from '../algorithms/algorithm.ts';
-import { createEngine } from '../engine/engine.ts';
-import { PolicyError, show } from '../errors.ts';
-import type { Decision, LimitDecision } from '../limiter/decision.ts';
-import { createLimiter } from '../limiter/limiter.ts';
-import type { StateOptions } from '../limiter/state-options.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { type Clock, type Duration, type Millis, parseDuration } from '../time.ts';
+import type { Clock, Millis } from '../time.ts';
 import type { Arrival } from './arrival.ts';
-import { ExactLog } from './exact-log.ts';
-import { costsFor } from './units.ts';
 
 /** An answer of a contender. */
 export interface Verdict {
@@ -23,6 +15,8 @@ export interface Verdict {
   readonly allowed: boolean;
   /** Denied: when it would be allowed, for clients who listen; `Infinity`: never. */
   readonly retryAt?: Millis | undefined;
+  /** Denied: why, in a word; default `quota`. */
+  readonly reason?: string | undefined;
 }
 
 /** A limiter in use. */
@@ -33,8 +27,8 @@ export interface Subject {
    * @param arrival - the whole request, for those who look at more than the key
    */
   check(key: string, cost: number, now: Millis, arrival: Arrival): boolean | Verdict;
-  /** Bytes of state that each key takes by now, if that is known. */
-  bytesPerKey?(): number;
+  /** Bytes of the numbers kept for one key, as far as that is known; what surrounds them is left out. */
+  stateBytes?(): number;
 }
 
 /** What a contender is made for. */
@@ -75,24 +69,36 @@ export interface Terms {
   readonly window: Millis;
 }
 
-/** A contender as a run sees it. */
-export interface Runner extends Subject {
-  readonly kind: string;
-  /** Answers; what was asked stands in `asked` then, also after a denial. */
-  check(key: string, cost: number, now: Millis, arrival: Arrival): Verdict;
-  /** `undefined`: one limit, of everybody's terms. */
-  readonly asked: readonly Asked[] | undefined;
-  /** Whether the last answer was the oracle's business: a missing field or an unknown path is not. */
-  readonly isRate: boolean;
+/** Permits that a request took of one limit, for so long as its work goes on. */
+export interface Taken {
+  readonly limit: string;
+  readonly key: string;
+  readonly permits: number;
+  readonly quota: number;
 }
 
-/** Makes a contender ready for a run. */
-export function makeRunner(name: string, contender: Contender, setting: Setting): Runner {
-  if (isCustom(contender)) return customRunner(name, contender, setting);
-  if (isPolicy(contender)) return policyRunner(contender, setting);
-  if (isPlan(contender)) return planRunner(contender, setting);
-  const message = `${show(contender)} is no contender; give a plan, a policy, or an object with a method create()`;
-  throw new PolicyError([{ code: 'bad-contender', path: `algorithms.${name}`, value: contender, message }]);
+/** What an admitted request goes on to hold. */
+export interface Work {
+  readonly taken: readonly Taken[];
+  /** It is over; `false`: the permits had been taken back before. */
+  end(): boolean;
+}
+
+/** A contender as a run sees it. */
+export interface Runner {
+  readonly kind: string;
+  /** Whether answers may be a while in coming. */
+  readonly isWaiting: boolean;
+  /** Answers. */
+  check(key: string, cost: number, now: Millis, arrival: Arrival): Verdict | Promise<Verdict>;
+  /** What an answer of its own was asked of limits on rates; without it: one limit, of everybody's terms. */
+  asked?(verdict: Verdict): readonly Asked[];
+  /** What a request would be asked of limits on rates now. */
+  peek?(arrival: Arrival): readonly Asked[];
+  /** What an answer of its own that said yes goes on to hold, if it does. */
+  work?(verdict: Verdict): Work | undefined;
+  /** See {@link Subject.stateBytes}. */
+  stateBytes?(): number;
 }
 
 /** Whether `contender` is a plan of an algorithm. */
@@ -100,135 +106,16 @@ export function isPlan(contender: Contender): contender is Plan {
   return has(contender, 'algorithm') && typeof (contender as Plan).algorithm?.availableAt === 'function';
 }
 
-function isPolicy(contender: Contender): contender is PolicyDocument {
+/** Whether `contender` is a policy. */
+export function isPolicy(contender: Contender): contender is PolicyDocument {
   return has(contender, 'limits') && has(contender, 'groups');
 }
 
-function isCustom(contender: Contender): contender is Custom {
+/** Whether `contender` is a limiter of its own. */
+export function isCustom(contender: Contender): contender is Custom {
   return has(contender, 'create') && typeof (contender as Custom).create === 'function';
 }
 
 function has(contender: unknown, field: string): boolean {
   return typeof contender === 'object' && contender !== null && field in contender;
-}
-
-function planRunner(plan: Plan, setting: Setting): Runner {
-  const limiter = createLimiter(plan, stateOf(setting));
-  return {
-    kind: plan.algorithm.kind,
-    asked: undefined,
-    isRate: true,
-    check: (key, cost, now) => limiter.check(key, { cost, now }),
-    bytesPerKey: () => plan.algorithm.cells * Float64Array.BYTES_PER_ELEMENT,
-  };
-}
-
-/** What our own limiters want to know of a setting. */
-function stateOf({ clock, maxKeys, seed }: Setting): StateOptions {
-  return { clock, maxKeys, seed };
-}
-
-/** Answers that no rate limit gave. */
-const NO_RATE: readonly string[] = ['missing', 'unmatched', 'blocked', 'concurrency', 'capacity'];
-
-function policyRunner(policy: PolicyDocument, setting: Setting): Runner {
-  const engine = createEngine(policy, stateOf(setting));
-  const describe = describer(engine.policy);
-  const counted = costsFor(engine.policy);
-  const runner = {
-    kind: 'policy',
-    asked: [] as readonly Asked[],
-    isRate: true,
-    check(_key: string, _cost: number, now: Millis, arrival: Arrival): Decision {
-      const decision = engine.check(arrival.descriptor ? counted(arrival.descriptor) : describe(arrival), {
-        now,
-      });
-      runner.asked = decision.limits.flatMap(askedOf);
-      runner.isRate = !NO_RATE.includes(decision.reason);
-      return decision;
-    },
-  };
-  return runner;
-}
-
-/** A limit in the shadow decides nothing, so nobody is measured by it. */
-function askedOf({ name, key, cost, quota, window, mode }: LimitDecision): Asked[] {
-  return key === undefined || window === undefined || mode === 'shadow'
-    ? []
-    : [{ limit: name, key, cost, quota, window }];
-}
-
-/** Makes a descriptor of a request that has only a key: every partition field holds it. */
-function describer({ limits, groups }: PolicyDocument): (arrival: Arrival) => Record<string, unknown> {
-  const fields = new Set(Object.values(limits).flatMap(({ per = [] }) => [per].flat()));
-  const units = new Set(
-    Object.values(limits).map((limit) => ('unit' in limit ? limit.unit : undefined) ?? 'requests'),
-  );
-  const [group, ...others] = Object.keys(groups);
-  const named = group === undefined || others.length > 0 ? {} : { group };
-  return ({ key, cost }) => ({
-    ...named,
-    ...Object.fromEntries([...fields].map((field) => [field, key])),
-    cost: Object.fromEntries([...units].map((unit) => [unit, cost])),
-  });
-}
-
-function customRunner(name: string, custom: Custom, setting: Setting): Runner {
-  const subject = custom.create(setting);
-  return {
-    kind: 'custom',
-    asked: undefined,
-    isRate: true,
-    check(key, cost, now, arrival) {
-      const answer = subject.check(key, cost, now, arrival);
-      if (typeof answer === 'boolean') return answer ? YES : NO;
-      if (typeof answer === 'object' && answer !== null && typeof answer.allowed === 'boolean') return answer;
-      const message = `check() answered ${show(answer)}; answer true, false or { allowed, retryAt }`;
-      throw new PolicyError([{ code: 'bad-answer', path: `algorithms.${name}`, value: answer, message }]);
-    },
-    ...(subject.bytesPerKey === undefined
-      ? {}
-      : { bytesPerKey: () => subject.bytesPerKey?.() ?? Number.NaN }),
-  };
-}
-
-const YES: Verdict = { allowed: true };
-const NO: Verdict = { allowed: false };
-
-/**
- * The exact log as a contender: it keeps the instant of everything it granted, and never grants more than `quota` units
- * in any interval of one window's length. The truth, at the price of its memory.
- *
- * @throws PolicyError naming the faulty option
- */
-export function exactLog(options: { readonly quota: number; readonly window: Duration }): Custom {
-  const quota = checkUnits(options.quota, 'quota');
-  const window = parseDuration(options.window, 'window');
-  return {
-    create() {
-      const logs = new Map<string, ExactLog>();
-      let sweepAt = 1024;
-      let most = 0;
-      const sweep = (now: Millis): void => {
-        for (const [key, log] of logs) if (log.last <= now - window) logs.delete(key);
-        sweepAt = Math.max(1024, 2 * logs.size);
-      };
-      return {
-        check(key, cost, now) {
-          const log = logs.get(key) ?? new ExactLog([window]);
-          const at = quota === 0 ? Number.POSITIVE_INFINITY : log.roomAt(0, now, cost, quota);
-          if (at > now) return { allowed: false, retryAt: at };
-          if (cost > 0) {
-            log.record(now, cost);
-            if (!logs.has(key)) logs.set(key, log);
-            if (logs.size > sweepAt) sweep(now);
-          }
-          // The most that one key has taken so far: two float64 for each instant.
-          most = Math.max(most, log.size);
-          return YES;
-        },
-        bytesPerKey: () => 2 * Float64Array.BYTES_PER_ELEMENT * most,
-      };
-    },
-  };
 }

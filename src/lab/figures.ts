@@ -1,5 +1,6 @@
 import type { Millis } from '../time.ts';
 import type { Peak } from './measure/oracle.ts';
+import type { PermitFigures } from './measure/permits.ts';
 import type { DeniedKey } from './measure/shares.ts';
 
 /** What one contender did with a workload. */
@@ -18,6 +19,10 @@ export interface Figures {
   readonly wronglyAdmitted: number;
   /** Answers that said no where it has room. */
   readonly wronglyDenied: number;
+  /** Answers that said no, by their reason; that of limiters which give none is `quota`. */
+  readonly reasons: Readonly<Record<string, number>>;
+  /** Permits of a policy's concurrency limits, as far as arrivals held some. */
+  readonly permits: readonly PermitFigures[];
   /** Requests whose clients gave up. */
   readonly gaveUp: number;
   /** Further attempts that denials caused. */
@@ -45,7 +50,7 @@ export interface Figures {
   };
   /** Jain's index of what keys got by what they asked for: 1 is equal shares, 1/keys is all for one. */
   readonly fairness: number;
-  /** How long requests that were denied at first waited until they were admitted, to within 1/32. */
+  /** How long requests that were not admitted at once waited until they were, by retries or in a queue, to within 1/32. */
   readonly waits: {
     /** How many there are. */
     readonly count: number;
@@ -58,8 +63,13 @@ export interface Figures {
     /** The longest of all, exactly. */
     readonly longest: Millis | undefined;
   };
-  /** Bytes of state that each key takes, the table around it apart; `undefined`: not known. */
-  readonly bytesPerKey: number | undefined;
+  /**
+   * Bytes of the numbers that are kept for one key; of an exact log, for the key with the most. `undefined`: not known. What a
+   * key takes of the heap is several times as much: see {@link Figures.bytesPerKey}.
+   */
+  readonly stateBytes: number | undefined;
+  /** Bytes of the heap that a key takes, its name and the table included: measured apart; only where a scale was given. */
+  readonly bytesPerKey?: number;
   /** Nanoseconds that a decision takes, measured apart; only where a timer was given. */
   readonly nsPerDecision?: number;
   /** Units over time, in at most 240 bins. */
@@ -85,6 +95,8 @@ export interface TimelineFigures {
   readonly to: Millis;
   /** How long each bin is, in milliseconds. */
   readonly width: Millis;
+  /** Units of requests as they came in, each once. */
+  readonly arrived: readonly number[];
   /** Units asked for, further attempts included. */
   readonly asked: readonly number[];
   /** Units granted. */

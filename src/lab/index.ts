@@ -7,21 +7,16 @@
 export type { Arrival, Clients, Denied, Workload } from './arrival.ts';
 export { type HonouringOptions, honouring, type IgnoringOptions, ignoring } from './clients.ts';
 export { type CompareOptions, type Comparison, compare } from './compare.ts';
-export {
-  type Contender,
-  type Custom,
-  exactLog,
-  type Setting,
-  type Subject,
-  type Verdict,
-} from './contender.ts';
+export type { Contender, Custom, Setting, Subject, Verdict } from './contender.ts';
+export { exactLog } from './exact-limiter.ts';
 export type { Figures, TimelineFigures } from './figures.ts';
 export type { Peak } from './measure/oracle.ts';
+export type { PermitFigures } from './measure/permits.ts';
 export type { DeniedKey } from './measure/shares.ts';
 export type { Random } from './random.ts';
 export { htmlReport, type ReportOptions } from './report/report.ts';
 export type { LogFormat } from './trace/log.ts';
-export type { Mapping } from './trace/request.ts';
+export type { HoldColumn, Mapping } from './trace/request.ts';
 export { readTrace, type TraceOptions } from './trace/trace.ts';
 export {
   type BoundaryAttackOptions,
@@ -36,6 +31,7 @@ export {
   type RetryStormOptions,
   retryStorm,
 } from './workload/crowd.ts';
+export { exponentialHold, type Hold, holding } from './workload/hold.ts';
 export { type Keys, uniformKeys, zipfKeys } from './workload/keys.ts';
 export {
   constant,

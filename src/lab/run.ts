@@ -1,40 +1,29 @@
-import { Heap, type Timed } from '../concurrency/heap.ts';
 import { isHeadgateError } from '../errors.ts';
-import { type ManualClock, type Millis, manualClock } from '../time.ts';
+import type { Millis } from '../time.ts';
 import type { Arrival, Clients } from './arrival.ts';
-import {
-  type Asked,
-  type Contender,
-  makeRunner,
-  type Runner,
-  type Setting,
-  type Terms,
-  type Verdict,
-} from './contender.ts';
+import type { Asked, Contender, Runner, Setting, Terms, Verdict, Work } from './contender.ts';
 import type { Figures } from './figures.ts';
 import { Oracle, SPANS } from './measure/oracle.ts';
-import { Shares } from './measure/shares.ts';
+import { Permits } from './measure/permits.ts';
+import { Shares, type Tally } from './measure/shares.ts';
 import { Timeline } from './measure/timeline.ts';
 import { Usage } from './measure/usage.ts';
 import { Waits } from './measure/waits.ts';
 import { type Random, seeded } from './random.ts';
+import { makeRunner } from './runner.ts';
+import { VirtualTime } from './virtual-time.ts';
 
-/** Somebody who will ask, again or for the first time. */
-class Caller implements Timed {
-  index = -1;
-  turn = 0;
-  at: Millis;
+/** Somebody who asks, perhaps again and again. */
+interface Caller {
   readonly arrival: Arrival;
+  /** When it asked first. */
   readonly since: Millis;
+  readonly tally: Tally;
   asked: number;
-
-  constructor(arrival: Arrival, at: Millis, since: Millis, asked: number) {
-    this.arrival = arrival;
-    this.at = at;
-    this.since = since;
-    this.asked = asked;
-  }
 }
+
+/** Denials that say nothing about what a key has in use. */
+const NO_LIMIT: ReadonlySet<string> = new Set(['missing', 'unmatched', 'blocked', 'capacity']);
 
 /** What a run needs to know. */
 export interface RunOptions {
@@ -46,19 +35,30 @@ export interface RunOptions {
 /** Where the oracle of a contender with one limit keeps its logs. */
 const ONLY = '';
 
+/** Answers that no limit on rates gave: they are none of the oracle's business. */
+const NO_RATE: ReadonlySet<string> = new Set([
+  'missing',
+  'unmatched',
+  'blocked',
+  'concurrency',
+  'capacity',
+  'queue-full',
+  'queue-timeout',
+]);
+
 /** One contender's way through a workload: its answers, what clients make of them, and what an exact log says to that. */
 export class Run {
   readonly name: string;
   readonly #runner: Runner;
-  readonly #clock: ManualClock = manualClock();
+  readonly #time: VirtualTime;
   readonly #terms: Terms;
   readonly #clients: Clients | undefined;
   readonly #random: Random;
-  readonly #callers = new Heap<Caller>();
   readonly #oracle = new Oracle();
+  readonly #permits = new Permits();
   readonly #shares = new Shares();
   readonly #waits = new Waits();
-  readonly #curves: { asked: Timeline; admitted: Timeline; denied: Timeline };
+  readonly #curves: Readonly<Record<'arrived' | 'asked' | 'admitted' | 'denied', Timeline>>;
   readonly #usage = new Map<string, Usage>();
   readonly #only: [{ -readonly [K in keyof Asked]: Asked[K] }];
   readonly #count = {
@@ -72,19 +72,24 @@ export class Run {
   };
   readonly #units = { asked: 0, admitted: 0 };
   readonly #free = { sum: 0, most: 0, denials: 0 };
+  readonly #reasons = new Map<string, number>();
   #refused = 0;
   #refusal: string | undefined;
+  /** Callers who will ask again or wait for an answer, and work that is going on. */
+  #pending = 0;
+  #failure: { readonly error: unknown } | undefined;
   #to: Millis;
 
   constructor(name: string, contender: Contender, from: Millis, { terms, clients, setting }: RunOptions) {
     this.name = name;
-    this.#clock.set(from);
-    this.#runner = makeRunner(name, contender, { ...setting, clock: this.#clock });
+    this.#time = new VirtualTime(from);
+    this.#runner = makeRunner(name, contender, { ...setting, clock: this.#time });
     this.#terms = terms;
     this.#clients = clients;
     this.#random = seeded(setting.seed + 0x5eed);
     this.#only = [{ limit: ONLY, key: '', cost: 0, ...terms }];
     this.#curves = {
+      arrived: new Timeline(from, 'sum'),
       asked: new Timeline(from, 'sum'),
       admitted: new Timeline(from, 'sum'),
       denied: new Timeline(from, 'sum'),
@@ -92,44 +97,76 @@ export class Run {
     this.#to = from;
   }
 
-  /** A request comes in; those who were to come before it, or at the same instant, come first. */
-  arrive(arrival: Arrival): void {
-    this.#serveUntil(arrival.at);
-    this.#begin(new Caller(arrival, arrival.at, arrival.at, 0));
+  /**
+   * A request comes in; whatever was to happen before it, or at the same instant, happens first.
+   *
+   * @returns when the contender's answers may be a while in coming: resolves when all have come that are due
+   */
+  arrive(arrival: Arrival): Promise<void> | undefined {
+    if (this.#runner.isWaiting) return this.#arriveInTurn(arrival);
+    while (this.#time.step(arrival.at));
+    this.#time.reach(arrival.at);
+    this.#begin(arrival);
+    return undefined;
   }
 
-  /** Nobody new comes in: those who wait are served. */
-  finish(): void {
-    this.#serveUntil(Number.POSITIVE_INFINITY);
+  async #arriveInTurn(arrival: Arrival): Promise<void> {
+    while (this.#time.step(arrival.at)) await this.#answers();
+    this.#time.reach(arrival.at);
+    this.#begin(arrival);
+    await this.#answers();
   }
 
-  /** The key that was last denied, and is not watched yet. */
-  deniedKey: string | undefined;
+  /** Nobody new comes in: those who wait are served, and work is finished. */
+  async finish(): Promise<void> {
+    while (this.#pending > 0 && this.#time.step(Number.POSITIVE_INFINITY)) {
+      if (this.#runner.isWaiting) await this.#answers();
+    }
+  }
 
-  /** From here on the usage of a key is noted, and also what is known of its last two windows. */
-  watch(key: string): void {
+  /** Whoever has been answered hears of it before time goes on. */
+  async #answers(): Promise<void> {
+    await undefined;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** What was last denied by a limit, of a key that is not watched yet. */
+  denied: Arrival | undefined;
+
+  /**
+   * From here on the usage of a key is noted, and what is known of the time before.
+   *
+   * @param arrival - of that key, for a policy: by which limits to look
+   */
+  watch(key: string, arrival?: Arrival): void {
     if (this.#usage.has(key)) return;
-    const isOnly = this.#runner.asked === undefined;
-    const usage = new Usage(
-      this.#oracle,
-      this.#curves.asked.from,
-      isOnly ? [{ limit: ONLY, key, quota: this.#terms.quota }] : [],
-    );
+    const usage = new Usage(this.#oracle, this.#permits, this.#curves.asked.from);
     this.#usage.set(key, usage);
-    if (isOnly) usage.recall(this.#oracle.entries(ONLY, key), this.#terms);
-    usage.pass(this.#to + 1);
+    const isOnly = this.#runner.asked === undefined;
+    const limits = isOnly
+      ? [{ limit: ONLY, key, ...this.#terms }]
+      : arrival === undefined
+        ? []
+        : (this.#runner.peek?.(arrival) ?? []);
+    usage.recall(limits, this.#to);
   }
 
-  /** Every figure, as of now. */
-  figures(): Figures {
-    const { asked, admitted, denied } = this.#curves;
-    for (const usage of this.#usage.values()) usage.pass(this.#to);
-    const width = Math.max(
-      asked.width,
-      admitted.width,
-      denied.width,
-      ...[...this.#usage.values()].map(({ timeline }) => timeline.width),
-    );
+  /** Times a key was told no, if it is known still. */
+  denials(key: string): number {
+    return this.#shares.known(key)?.denied ?? 0;
+  }
+
+  /**
+   * Every figure, as of now.
+   *
+   * @param keys - those of the keys watched whose usage is told
+   */
+  figures(keys: ReadonlySet<string>): Figures {
+    const { arrived, asked, admitted, denied } = this.#curves;
+    const watched = [...this.#usage].filter(([key]) => keys.has(key));
+    for (const [, usage] of watched) usage.pass(this.#to);
+    const curves = [arrived, asked, admitted, denied, ...watched.map(([, { timeline }]) => timeline)];
+    const width = Math.max(...curves.map((curve) => curve.width));
     const free = this.#free;
     return {
       name: this.name,
@@ -137,6 +174,8 @@ export class Run {
       ...this.#count,
       unitsAsked: this.#units.asked,
       unitsAdmitted: this.#units.admitted,
+      reasons: Object.fromEntries(this.#reasons),
+      permits: this.#permits.figures(),
       refused: this.#refused,
       refusal: this.#refusal,
       keys: this.#shares.keys,
@@ -151,15 +190,16 @@ export class Run {
         p99: this.#waits.quantile(0.99),
         longest: this.#waits.count === 0 ? undefined : this.#waits.longest,
       },
-      bytesPerKey: this.#runner.bytesPerKey?.(),
+      stateBytes: this.#runner.stateBytes?.(),
       timeline: {
         from: asked.from,
         to: this.#to,
         width,
+        arrived: arrived.bins(width),
         asked: asked.bins(width),
         admitted: admitted.bins(width),
         denied: denied.bins(width),
-        usage: [...this.#usage].map(([key, usage]) => ({ key, most: usage.timeline.bins(width) })),
+        usage: watched.map(([key, usage]) => ({ key, most: usage.timeline.bins(width) })),
       },
       peaks: SPANS.map((share, i) => ({ share, peak: this.#oracle.peaks[i] })),
       waitHistogram: this.#waits.histogram(),
@@ -167,62 +207,77 @@ export class Run {
     };
   }
 
-  #serveUntil(until: Millis): void {
-    for (let caller = this.#callers.earliest; caller !== undefined && caller.at <= until; ) {
-      this.#callers.remove(caller);
-      if (caller.asked === 0) this.#begin(caller);
-      else this.#ask(caller);
-      caller = this.#callers.earliest;
-    }
-  }
-
-  #begin(caller: Caller): void {
-    const { key, cost } = caller.arrival;
+  #begin(arrival: Arrival): void {
+    const tally = this.#shares.of(arrival.key);
+    tally.asked += arrival.cost;
     this.#count.arrivals += 1;
-    this.#units.asked += cost;
-    this.#shares.ask(key, cost, caller.at);
-    this.#ask(caller);
+    this.#curves.arrived.add(this.#time.now(), arrival.cost);
+    this.#units.asked += arrival.cost;
+    this.#ask({ arrival, since: this.#time.now(), tally, asked: 0 });
   }
 
   #ask(caller: Caller): void {
-    const { arrival, at: now } = caller;
+    const { arrival } = caller;
+    const now = this.#time.now();
     if (caller.asked > 0) this.#count.retries += 1;
     caller.asked += 1;
     this.#to = now;
-    this.#clock.set(now);
-    const usage = this.#usage.get(arrival.key);
-    usage?.pass(now);
-    const verdict = this.#answer(arrival, now);
-    if (verdict === undefined) return;
-    const asked = this.#askedOf(arrival);
-    this.#curves.asked.add(now, arrival.cost);
-    this.#judge(verdict.allowed, asked, now);
-    if (verdict.allowed) this.#admit(caller, asked);
-    else this.#deny(caller, verdict.retryAt);
-    usage?.note(now, asked);
-  }
-
-  /** The answer; `undefined` if the request was taken for misuse. */
-  #answer(arrival: Arrival, now: Millis): Verdict | undefined {
     try {
-      return this.#runner.check(arrival.key, arrival.cost, now, arrival);
+      const answer = this.#runner.check(arrival.key, arrival.cost, now, arrival);
+      if (answer instanceof Promise) this.#await(caller, answer);
+      else this.#take(caller, answer);
     } catch (error) {
-      if (!isHeadgateError(error, 'DescriptorError') && !isHeadgateError(error, 'CostError')) throw error;
-      this.#refused += 1;
-      this.#refusal ??= error.message;
-      return undefined;
+      this.#refuse(error);
     }
   }
 
-  #askedOf({ key, cost }: Arrival): readonly Asked[] {
-    if (this.#runner.asked !== undefined) return this.#runner.asked;
+  #await(caller: Caller, answer: Promise<Verdict>): void {
+    this.#pending += 1;
+    const settle = (go: () => void): void => {
+      this.#pending -= 1;
+      try {
+        go();
+      } catch (error) {
+        this.#failure ??= { error };
+      }
+    };
+    answer.then(
+      (verdict) => settle(() => this.#take(caller, verdict)),
+      (error) => settle(() => this.#refuse(error)),
+    );
+  }
+
+  /** The request was taken for misuse. */
+  #refuse(error: unknown): void {
+    if (!isHeadgateError(error, 'DescriptorError') && !isHeadgateError(error, 'CostError')) throw error;
+    this.#refused += 1;
+    this.#refusal ??= error.message;
+  }
+
+  #take(caller: Caller, verdict: Verdict): void {
+    const { arrival } = caller;
+    const now = this.#time.now();
+    const usage = this.#usage.get(arrival.key);
+    usage?.pass(now);
+    const asked = this.#askedOf(arrival, verdict);
+    this.#to = now;
+    this.#curves.asked.add(now, arrival.cost);
+    if (verdict.reason === undefined || !NO_RATE.has(verdict.reason))
+      this.#judge(verdict.allowed, asked, now);
+    const work = verdict.allowed ? this.#runner.work?.(verdict) : undefined;
+    if (verdict.allowed) this.#admit(caller, asked, work);
+    else this.#deny(caller, verdict);
+    usage?.note(now, asked, work?.taken ?? NOTHING);
+  }
+
+  #askedOf({ key, cost }: Arrival, verdict: Verdict): readonly Asked[] {
+    if (this.#runner.asked !== undefined) return this.#runner.asked(verdict);
     this.#only[0].key = key;
     this.#only[0].cost = cost;
     return this.#only;
   }
 
   #judge(isAllowed: boolean, asked: readonly Asked[], now: Millis): void {
-    if (!this.#runner.isRate) return;
     const oracle = this.#oracle;
     oracle.judge(asked, now);
     if (isAllowed) {
@@ -235,35 +290,58 @@ export class Run {
     this.#free.denials += 1;
   }
 
-  #admit(caller: Caller, asked: readonly Asked[]): void {
-    const { arrival, at: now, since } = caller;
+  #admit({ arrival, since, asked: attempts, tally }: Caller, asked: readonly Asked[], work?: Work): void {
+    const now = this.#time.now();
     this.#count.admitted += 1;
     this.#units.admitted += arrival.cost;
     this.#oracle.grant(asked, now);
-    this.#shares.admit(arrival.key, arrival.cost);
+    tally.admitted += arrival.cost;
     this.#curves.admitted.add(now, arrival.cost);
-    if (caller.asked > 1) this.#waits.add(now - since);
-    this.#goOn(arrival, now);
+    if (attempts > 1 || now > since) this.#waits.add(now - since);
+    const over = now + (arrival.hold ?? 0);
+    if (work !== undefined) this.#hold(arrival.key, work, over);
+    this.#goOn(arrival, over);
   }
 
-  #deny(caller: Caller, retryAt: Millis | undefined): void {
-    const { arrival, at: now, since, asked } = caller;
+  #hold(key: string, work: Work, until: Millis): void {
+    this.#permits.take(work.taken, this.#time.now());
+    this.#later(until, () => {
+      this.#usage.get(key)?.pass(until);
+      this.#permits.giveBack(work.taken, work.end());
+    });
+  }
+
+  #deny(caller: Caller, { retryAt, reason = 'quota' }: Verdict): void {
+    const { arrival, since, asked, tally } = caller;
+    const now = this.#time.now();
     this.#count.denied += 1;
-    this.#shares.deny(arrival.key);
+    this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
+    tally.denied += 1;
     this.#curves.denied.add(now, arrival.cost);
-    if (!this.#usage.has(arrival.key)) this.deniedKey = arrival.key;
+    if (!this.#usage.has(arrival.key) && !NO_LIMIT.has(reason)) this.denied = arrival;
     const again = this.#clients?.retryAt({ arrival, at: now, since, asked, retryAt }, this.#random);
     if (again === undefined) {
       this.#count.gaveUp += 1;
       this.#goOn(arrival, now);
     } else {
-      this.#callers.add(new Caller(arrival, Math.max(again, now), since, asked));
+      this.#later(again, () => this.#ask(caller));
     }
   }
 
-  /** A client in a closed loop asks for the next thing. */
-  #goOn(arrival: Arrival, now: Millis): void {
-    const next = this.#clients?.next?.(arrival, now, this.#random);
-    if (next !== undefined) this.#callers.add(new Caller(next, Math.max(next.at, now), next.at, 0));
+  /** A client in a closed loop asks for the next thing, once the last one is over. */
+  #goOn(arrival: Arrival, over: Millis): void {
+    const next = this.#clients?.next?.(arrival, over, this.#random);
+    if (next !== undefined) this.#later(next.at, () => this.#begin(next));
+  }
+
+  #later(at: Millis, happen: () => void): void {
+    this.#pending += 1;
+    this.#time.wakeAt(Math.max(at, this.#time.now()), () => {
+      this.#pending -= 1;
+      happen();
+    });
   }
 }
+
+/** Permits of those who hold none. */
+const NOTHING: readonly never[] = [];

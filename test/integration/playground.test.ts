@@ -71,6 +71,45 @@ describe.skipIf(isWithoutBrowser)('the playground', () => {
     await page.close();
   });
 
+  it('should show what the policy would send, by its own denials and fields', async () => {
+    await open();
+    await edit((policy) =>
+      policy
+        .replace('"burst": 20', '"burst": 1')
+        .replace('"error": "slow down"', '"error": "not so fast"')
+        .replace('"quota": {\n      "body"', '"quota": {\n      "status": 420,\n      "body"')
+        .replace('"unmatched": "deny"', '"headers": ["draft-11", "retry-after"], "unmatched": "deny"'),
+    );
+    expect(await text('verdict')).toBe('in force');
+    await page.locator('#rate').fill('1');
+    await until(`headers.textContent.includes('HTTP/1.1 420')`);
+    await page.click('#pause');
+    const sent = await text('headers');
+    expect(sent).toMatch(/^RateLimit-Policy: "reads";q=60;w=60/im);
+    expect(sent).toMatch(/^Retry-After: \d+$/im);
+    expect(sent).not.toMatch(/X-RateLimit/i);
+    expect(sent).toMatch(/\n\n\{"error":"not so fast","retry_after":\d+\}$/);
+    await page.close();
+  });
+
+  it('should say who waits, and what is sent to whom the queue does not take', async () => {
+    await open();
+    await page.selectOption('#group', 'job');
+    await page.locator('#keys').fill('3');
+    await page.locator('#rate').fill('1');
+    await until(`explained.textContent.includes('it waits: the group has a queue')`);
+    await until(`headers.textContent.startsWith('Nothing, until its turn comes')`);
+    await page.selectOption('#speed', '20');
+    await until(`explained.textContent.includes('denied (queue-full)')`);
+    await until(`headers.textContent.startsWith('HTTP/1.1 503')`);
+    expect(
+      await page.evaluate(
+        `Math.max(...[...limits.textContent.matchAll(/(\\d+) of 10 waiting/g)].map((m) => Number(m[1])))`,
+      ),
+    ).toBeLessThanOrEqual(10);
+    await page.close();
+  });
+
   it('should let tokens, permits and queues move', async () => {
     await open();
     await until(`limits.textContent.includes('tokens taken')`);

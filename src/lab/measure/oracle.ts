@@ -1,6 +1,7 @@
 import type { Millis } from '../../time.ts';
 import type { Asked } from '../contender.ts';
 import { ExactLog } from '../exact-log.ts';
+import { Generations } from '../generations.ts';
 
 /**
  * The spans over which usage is measured, as shares of the window. The first is the "burst", the one that is 1 the
@@ -28,6 +29,29 @@ export interface Peak {
   readonly at: Millis;
 }
 
+/** The logs of one limit. Those of keys that were granted nothing for two windows are given up. */
+class Logs {
+  readonly window: Millis;
+  readonly spans: readonly Millis[];
+  readonly byKey: Generations<ExactLog> = new Generations();
+  #turnsAt = Number.NEGATIVE_INFINITY;
+
+  constructor(window: Millis) {
+    this.window = window;
+    this.spans = SPANS.map((share) => Math.max(1, Math.ceil(share * window)));
+  }
+
+  add(key: string, now: Millis): ExactLog {
+    if (now >= this.#turnsAt) {
+      this.byKey.turn();
+      this.#turnsAt = now + (this.spans.at(-1) as number);
+    }
+    const log = new ExactLog(this.spans);
+    this.byKey.set(key, log);
+    return log;
+  }
+}
+
 /**
  * An exact log of what a contender granted. It judges each answer by it: a request is right to pass as long as all units
  * granted in the window that ends with it, its own included, are within the quota of each limit that applies.
@@ -39,18 +63,19 @@ export class Oracle {
   fits = true;
   /** The share of the quota, 0 to 1, that was free then. */
   free = 1;
-  readonly #logs = new Map<string, Map<string, ExactLog>>();
-  readonly #spans = new Map<Millis, readonly Millis[]>();
-  #size = 0;
-  #sweepAt = 4096;
+  readonly #limits = new Map<string, Logs>();
+  /** The logs of the request last judged, in its own order. */
+  readonly #found: (ExactLog | undefined)[] = [];
 
   /** Whether the exact log would grant the request, and how much of the quota it has free, over all limits that apply. */
   judge(asked: readonly Asked[], now: Millis): void {
     this.fits = true;
     this.free = 1;
-    for (const { limit, key, cost, quota, window } of asked) {
-      const log = this.#logs.get(limit)?.get(key);
-      const used = log === undefined || log.spans[WINDOW] !== window ? 0 : log.settle(WINDOW, now);
+    for (let i = 0; i < asked.length; i++) {
+      const { cost, quota } = asked[i] as Asked;
+      const log = this.#find(asked[i] as Asked);
+      this.#found[i] = log;
+      const used = log === undefined ? 0 : log.settle(WINDOW, now);
       if (used + cost > quota || quota === 0) this.fits = false;
       this.free = Math.min(this.free, quota === 0 ? 0 : Math.max(0, quota - used) / quota);
     }
@@ -58,23 +83,25 @@ export class Oracle {
 
   /** Units that a key has in use within the window. */
   used(limit: string, key: string, now: Millis): number {
-    return this.#logs.get(limit)?.get(key)?.settle(WINDOW, now) ?? 0;
+    return this.#limits.get(limit)?.byKey.get(key)?.settle(WINDOW, now) ?? 0;
   }
 
-  /** Notes what was granted. */
+  /** Notes that what was last judged has been granted. */
   grant(asked: readonly Asked[], now: Millis): void {
-    for (const each of asked) {
+    for (let i = 0; i < asked.length; i++) {
+      const each = asked[i] as Asked;
       if (each.cost === 0) continue;
-      const log = this.#logOf(each);
+      const log = this.#found[i] ?? this.#logsOf(each).add(each.key, now);
       log.record(now, each.cost);
-      for (let i = 0; i < SPANS.length; i++) this.#measure(i, log, each, now);
+      // A longer span holds no less than a shorter one: what is below the peak of the shortest is below all others.
+      if (log.sum(SPANS.length - 1) / each.quota <= (this.burst?.ratio ?? 0)) continue;
+      for (let span = 0; span < SPANS.length; span++) this.#measure(span, log, each, now);
     }
-    if (this.#size > this.#sweepAt) this.#sweep(now);
   }
 
   /** What one key was granted of late, oldest first. */
   entries(limit: string, key: string): Iterable<readonly [at: Millis, units: number]> {
-    return this.#logs.get(limit)?.get(key)?.entries() ?? [];
+    return this.#limits.get(limit)?.byKey.get(key)?.entries() ?? [];
   }
 
   /** The most within the shortest span. */
@@ -87,39 +114,24 @@ export class Oracle {
     return this.peaks[WINDOW];
   }
 
-  #measure(i: number, log: ExactLog, { limit, key, quota }: Asked, at: Millis): void {
-    const units = log.sums[i] as number;
+  #measure(span: number, log: ExactLog, { limit, key, quota }: Asked, at: Millis): void {
+    const units = log.sum(span);
     const ratio = units / quota;
-    if (ratio <= (this.peaks[i]?.ratio ?? 0)) return;
-    this.peaks[i] = { span: log.spans[i] as number, units, quota, ratio, limit, key, at };
+    const peak = this.peaks[span];
+    if (peak !== undefined && ratio <= peak.ratio) return;
+    this.peaks[span] = { span: log.spans[span] as number, units, quota, ratio, limit, key, at };
   }
 
-  #logOf({ limit, key, window }: Asked): ExactLog {
-    const logs = this.#logs.get(limit) ?? new Map<string, ExactLog>();
-    if (logs.size === 0) this.#logs.set(limit, logs);
-    const known = logs.get(key);
-    if (known !== undefined && known.spans[WINDOW] === window) return known;
-    const log = new ExactLog(this.#spansOf(window));
-    logs.set(key, log);
-    this.#size += 1;
-    return log;
+  #find({ limit, key, window }: Asked): ExactLog | undefined {
+    const logs = this.#limits.get(limit);
+    return logs?.window === window ? logs.byKey.get(key) : undefined;
   }
 
-  #spansOf(window: Millis): readonly Millis[] {
-    const known = this.#spans.get(window);
-    if (known !== undefined) return known;
-    const spans = SPANS.map((share) => Math.max(1, Math.ceil(share * window)));
-    this.#spans.set(window, spans);
-    return spans;
-  }
-
-  /** Drops logs whose last entry is beyond the longest span. */
-  #sweep(now: Millis): void {
-    this.#size = 0;
-    for (const logs of this.#logs.values()) {
-      for (const [key, log] of logs) if (log.last <= now - (log.spans.at(-1) as number)) logs.delete(key);
-      this.#size += logs.size;
-    }
-    this.#sweepAt = Math.max(4096, 2 * this.#size);
+  #logsOf({ limit, window }: Asked): Logs {
+    const known = this.#limits.get(limit);
+    if (known?.window === window) return known;
+    const logs = new Logs(window);
+    this.#limits.set(limit, logs);
+    return logs;
   }
 }

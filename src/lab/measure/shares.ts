@@ -1,12 +1,14 @@
-import type { Millis } from '../../time.ts';
+import { Generations } from '../generations.ts';
 
 /** What one key asked for and got. */
-interface Tally {
+export interface Tally {
   readonly key: string;
+  /** Units, each request counted once. */
   asked: number;
+  /** Units. */
   admitted: number;
+  /** Answers. */
   denied: number;
-  seen: Millis;
 }
 
 /** A key that was denied, and how often. */
@@ -25,35 +27,27 @@ const MOST_TALLIES = 100_000;
 const MOST_LISTED = 10;
 
 /**
- * What each key got of what it asked for. At most 100,000 keys are told apart at once: when there are more, the half that
- * has not been seen for longest is summed up, and counts as other keys should it come back.
+ * What each key got of what it asked for. At most 100,000 keys are told apart at once: when there are more, those that
+ * have not asked for longest are summed up, and count as other keys should they come back.
  */
 export class Shares {
   /** Keys that were summed up and are told apart no longer. */
   folded = 0;
-  readonly #tallies = new Map<string, Tally>();
+  readonly #tallies: Generations<Tally> = new Generations();
   #sum = 0;
   #squares = 0;
   #counted = 0;
   #denied: readonly DeniedKey[] = [];
 
-  /** A request is asked for the first time. */
-  ask(key: string, units: number, now: Millis): void {
-    const tally = this.#tallies.get(key) ?? this.#add(key);
-    tally.asked += units;
-    tally.seen = now;
+  /** The tally of a key that asks. */
+  of(key: string): Tally {
+    if (this.#tallies.young >= MOST_TALLIES / 2) this.#fold();
+    return this.#tallies.get(key) ?? this.#add(key);
   }
 
-  /** Units of a request were admitted. */
-  admit(key: string, units: number): void {
-    const tally = this.#tallies.get(key);
-    if (tally !== undefined) tally.admitted += units;
-  }
-
-  /** A request, or another attempt at it, was denied. */
-  deny(key: string): void {
-    const tally = this.#tallies.get(key);
-    if (tally !== undefined) tally.denied += 1;
+  /** The tally of a key that has asked, if it is told apart still. */
+  known(key: string): Tally | undefined {
+    return this.#tallies.get(key);
   }
 
   /** Keys there were. */
@@ -88,17 +82,15 @@ export class Shares {
   }
 
   #add(key: string): Tally {
-    if (this.#tallies.size >= MOST_TALLIES) this.#fold();
-    const tally: Tally = { key, asked: 0, admitted: 0, denied: 0, seen: 0 };
+    const tally: Tally = { key, asked: 0, admitted: 0, denied: 0 };
     this.#tallies.set(key, tally);
     return tally;
   }
 
   #fold(): void {
-    const oldest = [...this.#tallies.values()].sort((a, b) => a.seen - b.seen).slice(0, MOST_TALLIES / 2);
+    const oldest = [...this.#tallies.turn()];
     this.#denied = this.#mostDeniedWith(oldest);
     for (const tally of oldest) {
-      this.#tallies.delete(tally.key);
       this.folded += 1;
       if (tally.asked === 0) continue;
       const share = tally.admitted / tally.asked;

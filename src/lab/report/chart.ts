@@ -3,7 +3,7 @@
 import { scaleLinear, scaleLog, scaleUtc } from 'd3-scale';
 import { area, curveStepAfter, line } from 'd3-shape';
 import { escaped, HEIGHT, WIDTH } from './markup.ts';
-import { number } from './words.ts';
+import { brief } from './words.ts';
 
 /** What is left of the picture for curves. */
 const LEFT = 46;
@@ -50,7 +50,7 @@ export function logAxis(
 }
 
 /** Values from 0 up. */
-export function leftAxis(most: number, label: (value: number) => string = number): Axis {
+export function leftAxis(most: number, label: (value: number) => string = brief): Axis {
   const scale = scaleLinear([0, most === 0 ? 1 : most], [BOTTOM, TOP]).nice(4);
   const marks = scale.ticks(4).map((tick) => {
     const y = round(scale(tick));
@@ -69,6 +69,17 @@ export function steps(points: readonly Point[], x: Scale, y: Scale, kind: string
     ([, value]) => round(y(value)),
   ).curve(curveStepAfter)(points);
   return `<path class="line ${kind}" d="${path ?? ''}"/>`;
+}
+
+/** A dash across each step, without what leads from one to the next; none at 0. */
+export function levels(points: readonly Point[], x: Scale, y: Scale, kind: string): string {
+  const dashes = points.flatMap(([at, value], i) => {
+    const next = points[i + 1];
+    return next === undefined || value === 0
+      ? []
+      : [`M${round(x(at))},${round(y(value))}H${round(x(next[0]))}`];
+  });
+  return `<path class="line ${kind}" d="${dashes.join('')}"/>`;
 }
 
 /** A curve from point to point. */

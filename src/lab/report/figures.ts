@@ -2,7 +2,18 @@
 
 import type { Comparison } from '../compare.ts';
 import type { Figures, TimelineFigures } from '../figures.ts';
-import { type Axis, across, band, curve, leftAxis, logAxis, type Point, steps, timeAxis } from './chart.ts';
+import {
+  type Axis,
+  across,
+  band,
+  curve,
+  leftAxis,
+  levels,
+  logAxis,
+  type Point,
+  steps,
+  timeAxis,
+} from './chart.ts';
 import { escaped, figure, table } from './markup.ts';
 import { COLOUR_COUNT } from './style.ts';
 import { length, number, percent, times } from './words.ts';
@@ -32,17 +43,27 @@ export function timeOf({ workload }: Comparison): Time {
   };
 }
 
-/** What was admitted and denied over time, one picture for each contender, all to the same scale. */
+/** Whether what came in can be drawn to one scale: nobody's most is lost beside another's. */
+export function isOneScale(contenders: readonly Figures[]): boolean {
+  const peaks = contenders.map(({ timeline }) => peakOf(timeline)).filter((peak) => peak > 0);
+  return Math.max(...peaks) <= 10 * Math.min(...peaks);
+}
+
+function peakOf(timeline: TimelineFigures): number {
+  return Math.max(0, ...perSecond(timeline, timeline.asked), ...perSecond(timeline, timeline.arrived));
+}
+
+/** What was admitted and denied over time, one picture for each contender. */
 export function traffic(contenders: readonly Figures[], time: Time): string {
-  const most = Math.max(
-    ...contenders.map(({ timeline }) => Math.max(0, ...perSecond(timeline, timeline.asked))),
-  );
-  const y = leftAxis(most);
+  const peaks = contenders.map(({ timeline }) => peakOf(timeline));
+  const isShared = isOneScale(contenders);
   return contenders
     .map(({ name, timeline }, i) => {
+      const y = leftAxis(isShared ? Math.max(...peaks) : (peaks[i] ?? 0));
       const x = axisOf(timeline, time);
       const yes = perSecond(timeline, timeline.admitted);
       const no = perSecond(timeline, timeline.denied);
+      const come = perSecond(timeline, timeline.arrived);
       const at = binsOf(timeline, time);
       const bands = [
         band(
@@ -57,17 +78,24 @@ export function traffic(contenders: readonly Figures[], time: Time): string {
           y.at,
           'no',
         ),
+        levels(
+          at.map((when, bin): Point => [when, come[bin] ?? 0]),
+          x.at,
+          y.at,
+          'arrived',
+        ),
       ];
       const rows = grouped(timeline, time, (bin, width) => [
+        number(sum(timeline.arrived, bin, width)),
         number(sum(timeline.asked, bin, width)),
         number(sum(timeline.admitted, bin, width)),
         number(sum(timeline.denied, bin, width)),
       ]);
       return figure(`traffic-${i}`, {
         title: name,
-        describe: `Units a second over time: ${number(total(timeline.admitted))} admitted, ${number(total(timeline.denied))} denied.`,
+        describe: `Units a second over time: ${number(total(timeline.arrived))} came in, ${number(total(timeline.admitted))} admitted, ${number(total(timeline.denied))} denied.`,
         svg: y.svg + bands.join('') + x.svg,
-        behind: table('Units', ['from', 'asked', 'admitted', 'denied'], rows),
+        behind: table('Units', ['from', 'arrived', 'asked', 'admitted', 'denied'], rows),
       });
     })
     .join('\n');

@@ -7,10 +7,11 @@
 import { checkFields } from '../../errors.ts';
 import type { Comparison } from '../compare.ts';
 import type { Figures } from '../figures.ts';
-import { spans, timeOf, traffic, usage, waits } from './figures.ts';
+import { isOneScale, spans, timeOf, traffic, usage, waits } from './figures.ts';
 import { escaped, table } from './markup.ts';
 import { STYLE } from './style.ts';
-import { length, number, percent, times } from './words.ts';
+import { summary } from './summary.ts';
+import { length, number } from './words.ts';
 
 /** Options of {@link htmlReport}. */
 export interface ReportOptions {
@@ -39,17 +40,17 @@ export function htmlReport(comparison: Comparison, options: ReportOptions = {}):
     oracle === undefined ? '' : `, measured by ${number(oracle.quota)} per ${length(oracle.window)}`;
   const sections = [
     `<h1>${escaped(title)}</h1>
-<p class="soft">${escaped(`${workload.description}. ${number(workload.arrivals)} arrivals${spanOf(comparison)}${measured}.`)}</p>`,
+<p class="soft">${escaped(`${workload.description}. ${number(workload.arrivals)} arrival${workload.arrivals === 1 ? '' : 's'}`)}${spanOf(comparison)}${escaped(measured)}.</p>`,
     section('Summary', SUMMARY, summary(contenders)),
     section(
       'Traffic',
-      'Units a second, to one scale.',
+      `Units a second, ${isOneScale(contenders) ? 'to one scale' : 'each to its own scale: they are too far apart for one'}.`,
       `${TRAFFIC_LEGEND}<div class="grid">${traffic(contenders, time)}</div>`,
     ),
     ...keys.map((key, n) =>
       section(
         `Usage of ${key}`,
-        'How much of its quota the key had in use within one window, by an exact log of what it was granted; of several limits the one nearest to its quota.',
+        'How much of its quota the key had in use: within one window, by an exact log of what it was granted, or permits held. Of several limits the one nearest to its quota.',
         `<div class="grid">${usage(contenders, time, key, n)}</div>`,
       ),
     ),
@@ -76,15 +77,16 @@ ${sections.filter((each) => each !== '').join('\n')}
 
 const SUMMARY = `Wrong answers are counted against an exact log of what the contender granted. Window and burst: the most that one key was
 granted within one window, and within a sixtieth of it, by the quota. Unused: the share of the quota that was free when somebody was denied.
-Fairness: Jain's index of what keys got by what they asked for. Bytes: state of one key, without the table around it.`;
+Fairness: Jain's index of what keys got by what they asked for. State: bytes of the numbers kept for a key; heap, where it was measured: all
+bytes that a key takes. Permits are lost where work goes on after its lease is over.`;
 
 const SPANS =
   'The most that any key was granted within spans from a sixtieth of the window to two windows. Whoever is above the line at a span of one window has overshot the quota.';
 
-const WAITS = 'Requests that were denied at first and admitted later, by how long that took.';
+const WAITS = 'Requests that were not admitted at once but later, by how long that took.';
 
 const TRAFFIC_LEGEND =
-  '<ul class="legend"><li><i class="ky"></i>admitted</li><li><i class="kn"></i>denied, further attempts included</li></ul>';
+  '<ul class="legend"><li><i class="ky"></i>admitted</li><li><i class="kn"></i>denied, further attempts included</li><li><i class="k arrived"></i>arrivals, each once</li></ul>';
 
 function section(title: string, text: string, content: string): string {
   return `<section><h2>${escaped(title)}</h2>${text === '' ? '' : `<p class="soft">${escaped(text)}</p>`}\n${content}</section>`;
@@ -93,45 +95,8 @@ function section(title: string, text: string, content: string): string {
 function spanOf({ workload: { from, to, name } }: Comparison): string {
   if (from === undefined || to === undefined) return '';
   if (name !== 'trace') return ` in ${length(to - from)}`;
-  return `, ${new Date(from).toISOString()} to ${new Date(to).toISOString()}`;
-}
-
-function summary(contenders: readonly Figures[]): string {
-  const isTimed = contenders.some(({ nsPerDecision }) => nsPerDecision !== undefined);
-  const head = [
-    '',
-    'admitted',
-    'denied',
-    'wrong yes',
-    'wrong no',
-    'window',
-    'burst',
-    'unused',
-    'fairness',
-    'retries',
-    'gave up',
-    'p50 wait',
-    'p99 wait',
-    'bytes',
-  ];
-  const rows = contenders.map((each) => [
-    each.name,
-    number(each.admitted),
-    number(each.denied),
-    number(each.wronglyAdmitted),
-    number(each.wronglyDenied),
-    times(each.window?.ratio),
-    times(each.burst?.ratio),
-    percent(each.unused.mean),
-    each.fairness.toFixed(3),
-    number(each.retries),
-    number(each.gaveUp),
-    length(each.waits.p50),
-    length(each.waits.p99),
-    each.bytesPerKey === undefined ? '-' : number(each.bytesPerKey),
-    ...(isTimed ? [each.nsPerDecision === undefined ? '-' : number(Math.round(each.nsPerDecision))] : []),
-  ]);
-  return table('Each contender over the same arrivals', [...head, ...(isTimed ? ['ns'] : [])], rows);
+  const [first, last] = [from, to].map((at) => `<span class="whole">${new Date(at).toISOString()}</span>`);
+  return `, ${first} to ${last}`;
 }
 
 function denied(contenders: readonly Figures[]): string {

@@ -27,12 +27,13 @@ export const STYLE: string = `
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, -apple-system, 'Segoe UI', sans-serif; }
 main { max-width: 1200px; margin: 0 auto; padding: 16px; }
-h1 { font-size: 1.5rem; margin: 0 0 4px; } h2 { font-size: 1.15rem; margin: 32px 0 4px; }
+h1, h2, p { overflow-wrap: anywhere; } h1 { font-size: 1.5rem; margin: 0 0 4px; } h2 { font-size: 1.15rem; margin: 32px 0 4px; }
 p { margin: 4px 0 12px; max-width: 75ch; } .soft, figcaption + p { color: var(--soft); }
 pre { background: var(--card); border: 1px solid var(--rule); border-radius: 6px; padding: 10px; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px; }
-.grid { display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); }
-.wide { max-width: 540px; }
-figure { margin: 0; padding: 12px; background: var(--card); border: 1px solid var(--rule); border-radius: 8px; min-width: 0; }
+.whole { white-space: nowrap; }
+.grid { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); }
+.wide { max-width: 560px; }
+figure { max-width: 560px; margin: 0; padding: 12px; background: var(--card); border: 1px solid var(--rule); border-radius: 8px; min-width: 0; }
 figcaption { font-weight: 600; overflow-wrap: anywhere; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font: 11px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: var(--soft); }
@@ -40,7 +41,7 @@ svg .marked { fill: var(--text); font-weight: 600; paint-order: stroke; stroke: 
 .axis, .tick { stroke: var(--soft); fill: none; } svg .rule { stroke: var(--rule); fill: none; }
 .line { fill: none; stroke-width: 1.8; stroke-linejoin: round; } .mark { stroke: var(--text); stroke-dasharray: 6 4; fill: none; }
 .band { stroke: none; } .yes { fill: var(--yes); } .no { fill: var(--no); fill-opacity: 0.75; }
-.usage { stroke: var(--c0); }
+.usage { stroke: var(--c0); } .arrived { stroke: var(--text); stroke-width: 1.4; border-color: var(--text); }
 ${COLOURS.map((_, i) => `.c${i} { stroke: var(--c${i}); border-color: var(--c${i}); }`).join('\n')}
 .dash1 { stroke-dasharray: 7 3; } .dash2 { stroke-dasharray: 2 3; }
 .legend { list-style: none; margin: 6px 0; padding: 0; display: flex; flex-wrap: wrap; gap: 4px 14px; font-size: 13px; }
@@ -50,15 +51,17 @@ ${COLOURS.map((_, i) => `.c${i} { stroke: var(--c${i}); border-color: var(--c${i
 .legend .ky { background: var(--yes); height: 10px; } .legend .kn { background: var(--no); height: 10px; }
 details { margin-top: 8px; font-size: 13px; } summary { cursor: pointer; color: var(--soft); }
 table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--soft); padding: 4px 0; }
-th, td { padding: 4px 8px; border-bottom: 1px solid var(--rule); text-align: right; overflow-wrap: anywhere; }
-thead th { font-weight: 600; vertical-align: bottom; } th:first-child { text-align: left; }
+section > table { margin-bottom: 12px; }
+caption { text-align: left; color: var(--soft); padding: 4px 0; } figure > table caption { color: var(--text); font-weight: 600; font-size: 15px; }
+th, td { padding: 4px 8px; border-bottom: 1px solid var(--rule); text-align: right; white-space: nowrap; }
+th:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+thead th { font-weight: 600; vertical-align: bottom; }
 @media (max-width: 760px) {
   table.cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   table.cards, .cards tbody, .cards caption { display: block; }
   .cards tr { display: grid; grid-template-columns: 1fr 1fr; gap: 0 16px; padding: 8px 0; border-bottom: 1px solid var(--rule); }
   .cards th { grid-column: 1 / -1; border: 0; padding: 2px 0; }
-  .cards td { display: flex; justify-content: space-between; gap: 8px; border: 0; padding: 2px 0; }
+  .cards td { display: flex; justify-content: space-between; gap: 8px; border: 0; padding: 2px 0; white-space: normal; overflow-wrap: anywhere; }
   .cards td::before { content: attr(data-label); color: var(--soft); text-align: left; }
 }
 figure .cards { display: block; } figure .cards thead { display: none; } figure .cards tbody, figure .cards caption { display: block; }

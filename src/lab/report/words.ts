@@ -5,6 +5,13 @@ export function number(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 2 });
 }
 
+/** A number in little room: `200K`, `1.5M`. */
+export function brief(value: number): string {
+  return value < 10_000
+    ? number(value)
+    : value.toLocaleString('en-US', { notation: 'compact', maximumFractionDigits: 1 });
+}
+
 /** A multiple of a quota: `1.50x`; `-` for none. */
 export function times(value: number | undefined): string {
   return value === undefined ? '-' : `${value.toFixed(2)}x`;

@@ -5,7 +5,7 @@
  */
 
 import { PolicyError, show, suggest } from '../../errors.ts';
-import type { Millis } from '../../time.ts';
+import { type Millis, readDuration } from '../../time.ts';
 import { readInstant } from './instant.ts';
 import type { Field } from './log-sink.ts';
 
@@ -33,6 +33,8 @@ export interface LoggedRequest {
   readonly at: Millis;
   /** What was asked. */
   readonly descriptor: LoggedDescriptor;
+  /** How long its work went on, if the mapping says where that is told. */
+  readonly hold?: Millis;
 }
 
 /** Which columns of a log hold what. Columns `method` and `path` are used where the log has them. */
@@ -49,6 +51,16 @@ export interface Mapping {
   readonly partition: ReadonlyMap<string, string>;
   /** Columns that add up to the cost in each unit. */
   readonly cost: ReadonlyMap<string, readonly string[]>;
+  /** Column that says how long each request's work went on, and what its numbers count; text such as `1.5s` says so itself. */
+  readonly hold?: HoldColumn;
+}
+
+/** Where a log tells how long work went on. */
+export interface HoldColumn {
+  /** The column. */
+  readonly column: string;
+  /** What a bare number counts: seconds or milliseconds. */
+  readonly unit: 's' | 'ms';
 }
 
 /**
@@ -62,6 +74,7 @@ export function fitMapping(mapping: Mapping, columns: readonly string[]): Mappin
     ...(mapping.tier === undefined ? [] : [['tier', mapping.tier] as const]),
     ...[...mapping.partition.values()].map((column) => ['partition', column] as const),
     ...[...mapping.cost.values()].flat().map((column) => ['cost', column] as const),
+    ...(mapping.hold === undefined ? [] : [['hold', mapping.hold.column] as const]),
   ];
   for (const [path, column] of used) {
     const found = columns.filter((name) => name === column).length;
@@ -88,6 +101,9 @@ export function requestReader(mapping: Mapping): (line: number, field: Field) =>
     const cost = costOf(mapping.cost, field);
     if (typeof cost === 'string') return cost;
 
+    const hold = holdOf(mapping.hold, field);
+    if (typeof hold === 'string') return hold;
+
     const path = keep(field('path'));
     const facts: [string, unknown][] = [
       ['group', mapping.group ?? (path === undefined ? mapping.pathlessGroup : undefined)],
@@ -97,7 +113,8 @@ export function requestReader(mapping: Mapping): (line: number, field: Field) =>
       ['cost', cost],
     ];
     for (const [name, column] of mapping.partition) facts.push([name, keep(field(column))]);
-    return { line, at, descriptor: Object.fromEntries(facts.filter(([, value]) => value !== undefined)) };
+    const descriptor = Object.fromEntries(facts.filter(([, value]) => value !== undefined));
+    return hold === undefined ? { line, at, descriptor } : { line, at, descriptor, hold };
   };
 }
 
@@ -119,6 +136,15 @@ function costOf(
     cost[unit] = sum;
   }
   return cost;
+}
+
+/** How long work went on, to the millisecond; text: what is wrong with it. */
+function holdOf(hold: HoldColumn | undefined, field: Field): Millis | string | undefined {
+  if (hold === undefined) return undefined;
+  const written = field(hold.column);
+  const isBare = written !== undefined && /^\d{1,12}(\.\d{1,9})?$/.test(written);
+  if (isBare) return Math.round(Number(written) * (hold.unit === 's' ? 1000 : 1));
+  return readDuration(written) ?? missing(written, hold.column, 'length of time');
 }
 
 function missing(written: string | undefined, column: string, what: string): string {

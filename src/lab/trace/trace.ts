@@ -95,9 +95,10 @@ export function arrivalReader({ partition, cost }: Mapping): (request: LoggedReq
   const fields = [...partition.keys()];
   const [unit, ...others] = cost.keys();
   const counted = others.length === 0 ? unit : undefined;
-  return ({ at, descriptor }) => {
+  return ({ at, descriptor, hold }) => {
     const key = fields.map((field) => String(descriptor[field] ?? '-')).join(' ');
     const units = counted === undefined ? 1 : (descriptor.cost?.[counted] ?? 1);
-    return { at, key: key === '' ? EVERYBODY : key, cost: units, descriptor };
+    const arrival = { at, key: key === '' ? EVERYBODY : key, cost: units, descriptor };
+    return hold === undefined ? arrival : { ...arrival, hold };
   };
 }

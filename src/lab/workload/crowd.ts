@@ -10,6 +10,7 @@ import type { Arrival, Clients, Denied, Workload } from '../arrival.ts';
 import { honouring, ignoring } from '../clients.ts';
 import { integer, within } from '../options.ts';
 import { seeded } from '../random.ts';
+import { type Hold, holding } from './hold.ts';
 import { DEFAULT_FROM } from './pace.ts';
 
 /** Options of {@link retryStorm}. */
@@ -26,6 +27,8 @@ export interface RetryStormOptions {
   readonly jitter?: Duration;
   /** How many budgets the clients share: 1 (default) to the number of clients. */
   readonly keys?: number;
+  /** How long work holds permits once it is admitted; default: it holds none. */
+  readonly hold?: Hold;
   /** The first instant; default 10^12 ms. */
   readonly from?: Millis;
   /** An integer from 0 to 2^32 - 1; default 1. */
@@ -38,7 +41,7 @@ export interface RetryStormOptions {
  * @throws PolicyError naming the faulty option
  */
 export function retryStorm(options: RetryStormOptions = {}): Workload {
-  checkFields(options, ['clients', 'honour', 'attempts', 'within', 'jitter', 'keys', 'from', 'seed']);
+  checkFields(options, ['clients', 'honour', 'attempts', 'within', 'jitter', 'keys', 'hold', 'from', 'seed']);
   const count = integer(options.clients ?? 1000, 'clients', 1, 1e7);
   const honour = within(options.honour ?? 1, 'honour', 0, 1);
   const spread = parseDuration(options.within ?? '1s', 'within');
@@ -50,7 +53,7 @@ export function retryStorm(options: RetryStormOptions = {}): Workload {
   const hasty = ignoring({ attempts });
   const isPatient = ({ arrival }: Denied) => (arrival as Caller).isPatient;
   const share = honour === 1 ? 'all' : `${Math.round(100 * honour)} % of them`;
-  return {
+  return held(options.hold, {
     name: 'retry-storm',
     description: `${count} clients within ${spread / 1000} s who ask until they are admitted; ${share} wait as told`,
     seed,
@@ -65,7 +68,11 @@ export function retryStorm(options: RetryStormOptions = {}): Workload {
     clients: {
       retryAt: (denied, random) => (isPatient(denied) ? patient : hasty).retryAt(denied, random),
     },
-  };
+  });
+}
+
+function held(hold: Hold | undefined, workload: Workload): Workload {
+  return hold === undefined ? workload : holding(workload, hold);
 }
 
 /** An arrival of a client that honours denials, or does not. */
@@ -83,6 +90,8 @@ export interface ClosedLoopOptions {
   readonly length?: Duration;
   /** How they react to a denial; default {@link honouring}. */
   readonly reaction?: Clients;
+  /** How long work goes on, and holds permits, once it is admitted: only then does a client rest; default: no time at all. */
+  readonly hold?: Hold;
   /** The first instant; default 10^12 ms. */
   readonly from?: Millis;
   /** An integer from 0 to 2^32 - 1; default 1. */
@@ -95,14 +104,14 @@ export interface ClosedLoopOptions {
  * @throws PolicyError naming the faulty option
  */
 export function closedLoop(options: ClosedLoopOptions = {}): Workload {
-  checkFields(options, ['clients', 'think', 'length', 'reaction', 'from', 'seed']);
+  checkFields(options, ['clients', 'think', 'length', 'reaction', 'hold', 'from', 'seed']);
   const count = integer(options.clients ?? 100, 'clients', 1, 1e6);
   const think = parseDuration(options.think ?? '1s', 'think');
   const length = parseDuration(options.length ?? '10m', 'length');
   const from = toInstant(options.from ?? DEFAULT_FROM, 'from');
   const seed = integer(options.seed ?? 1, 'seed', 0, 2 ** 32 - 1);
   const { reaction = honouring() } = options;
-  return {
+  return held(options.hold, {
     name: 'closed-loop',
     description: `${count} clients who wait for each answer and then rest ${think / 1000} s on average`,
     seed,
@@ -119,5 +128,5 @@ export function closedLoop(options: ClosedLoopOptions = {}): Workload {
         return next < from + length ? { ...over, at: next } : undefined;
       },
     },
-  };
+  });
 }

@@ -9,6 +9,7 @@ import { type Duration, type Millis, parseDuration, toInstant } from '../../time
 import type { Arrival, Clients, Workload } from '../arrival.ts';
 import { badOption, integer, positive, within } from '../options.ts';
 import { exponential, type Random, seeded } from '../random.ts';
+import { type Hold, holding } from './hold.ts';
 import { type Keys, uniformKeys, zipfKeys } from './keys.ts';
 
 /** What all paced workloads take. */
@@ -21,6 +22,8 @@ export interface PaceOptions {
   readonly keys?: number | Keys;
   /** Units of each request: a number, or the least and the most of whole numbers equally likely; default 1. */
   readonly cost?: number | readonly [least: number, most: number];
+  /** How long work holds permits once it is admitted, such as `"3s"` or `exponentialHold("3s")`; default: it holds none. */
+  readonly hold?: Hold;
   /** The first instant; default 2001-09-09T01:46:40Z (10^12 ms). */
   readonly from?: Millis;
   /** An integer from 0 to 2^32 - 1; default 1. */
@@ -35,24 +38,35 @@ interface Pace {
   readonly length: Millis;
   readonly keys: Keys;
   readonly cost: (random: Random) => number;
+  readonly hold: Hold | undefined;
   readonly from: Millis;
   readonly seed: number;
   readonly clients: { readonly clients?: Clients };
 }
 
-const PACE_FIELDS = ['rate', 'length', 'keys', 'cost', 'from', 'seed', 'clients'];
+const PACE_FIELDS = ['rate', 'length', 'keys', 'cost', 'hold', 'from', 'seed', 'clients'];
 
 /** When workloads begin unless told otherwise: an instant that no window's length begins at by chance. */
 export const DEFAULT_FROM: Millis = 1e12;
 
 function paceFrom(options: PaceOptions, more: readonly string[] = []): Pace {
   checkFields(options, [...PACE_FIELDS, ...more]);
-  const { rate = 10, length = '10m', keys = 1, cost = 1, from = DEFAULT_FROM, seed = 1, clients } = options;
+  const {
+    rate = 10,
+    length = '10m',
+    keys = 1,
+    cost = 1,
+    hold,
+    from = DEFAULT_FROM,
+    seed = 1,
+    clients,
+  } = options;
   return {
     rate: positive(rate, 'rate', 1e7),
     length: parseDuration(length, 'length'),
     keys: typeof keys === 'function' ? keys : uniformKeys(keys),
     cost: costFrom(cost),
+    hold,
     from: toInstant(from, 'from'),
     seed: integer(seed, 'seed', 0, 2 ** 32 - 1),
     clients: clients === undefined ? {} : { clients },
@@ -168,7 +182,8 @@ export function zipf(options: ZipfOptions = {}): Workload {
 
 function paced(name: string, description: string, pace: Pace, arrivals: () => Iterable<Arrival>): Workload {
   const expected = Math.round((pace.rate * pace.length) / 1000);
-  return { name, description, seed: pace.seed, arrivals, expected, ...pace.clients };
+  const workload = { name, description, seed: pace.seed, arrivals, expected, ...pace.clients };
+  return pace.hold === undefined ? workload : holding(workload, pace.hold);
 }
 
 /** A Poisson process whose rate changes: drawn at its peak, and thinned (Lewis and Shedler, 1979). */

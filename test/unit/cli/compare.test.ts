@@ -36,7 +36,7 @@ it('should compare in tables', async () => {
     'fixed-window:epoch     2,000       0      1,000         0   2.00x  2.00x   0.0 %',
     'token-bucket:10%         100   1,900          0     1,900   0.10x  0.10x  90.0 %',
     '',
-    '                    fairness  retries  gave up  wait p50  p90  p99  bytes',
+    '                    fairness  retries  gave up  wait p50  p90  p99  state',
     'fixed-window:epoch     1.000        0        0         -    -    -     16',
   ]);
 });
@@ -92,7 +92,7 @@ it('should compare policies and modules over a log, and say what they leave out'
   expect(code).toBe(0);
   expect(stderr).toBe(
     `${log}: 1 line could not be read\n  line 6: "time" holds no instant: "x"\n` +
-      'mine: calls: left out, traffic does not say how long requests run\n',
+      'mine: calls: left out, traffic does not say how long requests run; see --hold\n',
   );
   const { contenders, workload } = JSON.parse(stdout);
   expect(workload.arrivals).toBe(4);
@@ -197,4 +197,113 @@ describe('misuse', () => {
     const empty = await folder.write('empty.csv', 'time,a\n');
     expect(await run('compare', ...LIMIT, '--trace', empty)).toMatchObject({ code: 1 });
   });
+});
+
+describe('--hold', () => {
+  const JOBS = {
+    version: 1,
+    limits: { jobs: { algorithm: 'concurrency', quota: 2, per: 'ip' } },
+    groups: { job: { limits: ['jobs'] } },
+    unmatched: 'deny',
+  };
+  const jobsOf = async (log: string, hold: string) => {
+    const policy = await folder.write('jobs.json', JOBS);
+    const argv = ['--trace', log, '--partition', 'ip=a', '--policy', policy, '--hold', hold, '--json'];
+    const ran = await run('compare', ...argv);
+    return { ...ran, figures: ran.code === 0 ? JSON.parse(ran.stdout).contenders[0] : undefined };
+  };
+
+  it.each([
+    ['milliseconds', 'took', '5000', '900', '900.4'],
+    ['seconds', 'took:s', '5', '0.9', '0.9004'],
+    ['text', 'took', '5s', '900ms', '0.9s'],
+  ])('should read from a log how long work went on, as %s', async (_title, hold, long, short, shorter) => {
+    const lines = [`1,x,${long}`, `2,x,${short}`, `2,x,${shorter}`, `3,x,${short}`, `4,x,soon`, `5,x,`];
+    const log = await folder.write('held.csv', ['time,a,took', ...lines, ''].join('\n'));
+    const { code, stderr, figures } = await jobsOf(log, hold);
+    expect(code).toBe(0);
+    expect(stderr).toBe(
+      `${log}: 2 lines could not be read\n` +
+        '  line 6: "took" holds no length of time: "soon"\n  line 7: there is no "took"\n',
+    );
+    expect(figures).toMatchObject({
+      admitted: 3,
+      denied: 1,
+      reasons: { concurrency: 1 },
+      permits: [{ limit: 'jobs', most: 2, quota: 2, lost: 0 }],
+    });
+  });
+
+  it('should assume how long work goes on where nobody says', async () => {
+    const log = await folder.write(
+      'held.jsonl',
+      '{"time":1,"a":"x"}\n{"time":2,"a":"x"}\n{"time":3,"a":"x"}\n',
+    );
+    expect((await jobsOf(log, '9s')).figures).toMatchObject({ admitted: 2, denied: 1 });
+    expect((await jobsOf(log, '1s')).figures).toMatchObject({ admitted: 3, denied: 0 });
+    const drawn = await jobsOf(log, '~2s');
+    expect(drawn.figures.arrivals).toBe(3);
+    expect((await jobsOf(log, '~2s')).stdout).toBe(drawn.stdout);
+  });
+
+  it('should print who was denied for what, and the most that was held, in at most 100 columns', async () => {
+    const long = 'a'.repeat(64);
+    const policy = await folder.write(`${long}.json`, {
+      ...JOBS,
+      limits: { [long]: { ...JOBS.limits.jobs, lease: '1s' } },
+      groups: { job: { limits: [long], queue: { size: 1, timeout: '2s' } } },
+    });
+    const argv = [
+      '--workload',
+      'poisson',
+      '--rate',
+      '5',
+      '--keys',
+      '2',
+      '--hold',
+      '~3s',
+      '--policy',
+      policy,
+      '--memory',
+    ];
+    const { stdout, stderr } = await run('compare', ...argv, ...LIMIT, '--algorithms', 'fixed-window');
+    expect(stderr).toBe('');
+    const lines = stdout.split('\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100);
+    expect(lines).toContainEqual(expect.stringMatching(/^denied for +queue-full +quota$/));
+    expect(lines).toContainEqual(expect.stringMatching(/^permits +most at once +quota +lost$/));
+    expect(lines).toContainEqual(expect.stringMatching(/^ +fairness .* state +heap$/));
+  });
+
+  it.each<[string, string[], string]>([
+    [
+      'a column without a log',
+      ['--workload', 'zipf', '--hold', 'took'],
+      '--hold: "took" is no length of time',
+    ],
+    ['no length', ['--workload', 'zipf', '--hold', '~soon'], '--hold: "soon" is no duration'],
+  ])('should refuse %s', async (_title, argv, message) => {
+    const { code, stderr } = await run('compare', ...LIMIT, ...argv);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+  });
+
+  it('should refuse a column that the log does not have', async () => {
+    const log = await folder.write('held.csv', 'time,a,took\n1,x,2\n');
+    expect(await jobsOf(log, 'tok')).toMatchObject({
+      code: 2,
+      stderr: 'headgate: --hold: the log has no column "tok"; did you mean "took"?\n',
+    });
+  });
+});
+
+it('should keep two policies of the same name apart', async () => {
+  const first = await folder.write('same.json', POLICY);
+  const other = await makeFolder();
+  const second = await other.write('same.json', { ...POLICY, limits: { ...POLICY.limits } });
+  const log = await folder.write('log.csv', 'time,address\n1,a\n');
+  const argv = ['--trace', log, '--partition', 'ip=address', '--policy', first, '--policy', second, '--json'];
+  const { stdout } = await run('compare', ...argv);
+  expect(JSON.parse(stdout).contenders.map(({ name }: { name: string }) => name)).toEqual(['same', 'same 2']);
+  await other.remove();
 });

@@ -218,32 +218,36 @@ describe('compare', () => {
     expect(among.bucket).toEqual(alone.bucket);
   });
 
-  it('should measure a policy of one limit as that limit alone', async () => {
-    const policy: PolicyDocument = {
-      version: 1,
-      limits: { all: { algorithm: 'sliding-window', quota: 20, window: '30s', per: 'account' } },
-      groups: { only: { limits: ['all'] } },
-      unmatched: 'deny',
-    };
-    const figures = await run({
-      algorithms: { plan: slidingWindow({ quota: 20, window: '30s' }), policy },
-      workload: zipf({ rate: 20, keys: 50, clients: ignoring({ attempts: 3 }) }),
-      watch: ['key-0'],
-    });
-    const {
-      name: _name,
-      kind,
-      bytesPerKey: _bytes,
-      window,
-      burst,
-      peaks: _peaks,
-      ...rest
-    } = figures.policy as Figures;
-    expect(figures.plan).toMatchObject(rest as object & Omit<typeof rest, 'kind'>);
-    expect(kind).toBe('policy');
-    expect(window).toEqual({ ...figures.plan?.window, limit: 'all' });
-    expect(burst).toEqual({ ...figures.plan?.burst, limit: 'all' });
-  });
+  it.each([[['key-0']], [undefined]])(
+    'should measure a policy of one limit as that limit alone, and watch %j',
+    async (watch) => {
+      const policy: PolicyDocument = {
+        version: 1,
+        limits: { all: { algorithm: 'sliding-window', quota: 20, window: '30s', per: 'account' } },
+        groups: { only: { limits: ['all'] } },
+        unmatched: 'deny',
+      };
+      const figures = await run({
+        algorithms: { plan: slidingWindow({ quota: 20, window: '30s' }), policy },
+        workload: zipf({ rate: 20, keys: 50, clients: ignoring({ attempts: 3 }) }),
+        ...(watch && { watch }),
+      });
+      const {
+        name: _name,
+        kind,
+        stateBytes: _bytes,
+        window,
+        burst,
+        peaks: _peaks,
+        ...rest
+      } = figures.policy as Figures;
+      expect(figures.plan).toMatchObject(rest as object & Omit<typeof rest, 'kind'>);
+      expect(kind).toBe('policy');
+      expect(figures.policy?.timeline.usage).toHaveLength(watch?.length ?? 2);
+      expect(window).toEqual({ ...figures.plan?.window, limit: 'all' });
+      expect(burst).toEqual({ ...figures.plan?.burst, limit: 'all' });
+    },
+  );
 
   it('should judge each limit of a policy by its own quota and window, and leave the rest to it', async () => {
     const policy: PolicyDocument = {
