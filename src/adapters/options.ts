@@ -27,8 +27,8 @@ export interface AdapterOptions<P extends PolicyDocument, Request, Response> {
   /** Whether a finished response counts; if not, its charge is given back. Default: all count. */
   readonly countWhen?: ((response: Response) => boolean) | undefined;
   /**
-   * Told of every request that could not be decided about, whether it then failed or passed, and of what `countWhen`
-   * threw. It must not throw itself. Default: nobody is told.
+   * Told of every request that could not be decided about, whether it then failed or passed, of what `countWhen` threw, and
+   * of permits and charges that a store would not take back. It must not throw itself. Default: nobody is told.
    */
   readonly onError?: ((error: unknown, request: Request) => void) | undefined;
 }
