@@ -35,6 +35,7 @@ import { Denials } from './denials.ts';
 import { LocalAdmission } from './fallback.ts';
 import { GuardedStore } from './guard.ts';
 import { operationIds } from './operation.ts';
+import { ReservingStore } from './reserve.ts';
 import { Rules } from './rules.ts';
 import type { Store, StoreKey } from './store.ts';
 import { type AnyAdmission, type Attempt, waitForTurn } from './turn.ts';
@@ -97,7 +98,8 @@ class StoreEngine implements DistributedEngine, Desk {
     stateFrom({ clock });
     const parsed = parsePolicy(document);
     checkStore(store);
-    this.store = new GuardedStore(store, clock, patienceFrom(options), onStoreEvent);
+    const guarded = new GuardedStore(store, clock, patienceFrom(options), onStoreEvent);
+    this.store = store.isPartitioned ? new ReservingStore(guarded) : guarded;
     this.clock = clock;
     const most = denialsFrom(options);
     this.#decider = new Decider(this, most === undefined ? undefined : new Denials(most, clock));
