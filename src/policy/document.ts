@@ -198,6 +198,12 @@ export interface PolicyDocument {
     /** How literal segments compare; default `insensitive`. */
     readonly case?: 'sensitive' | 'insensitive';
   };
+  /**
+   * What a distributed engine on a cluster makes of limits of one request that cannot be kept in one hash slot: `refuse`
+   * (default), it is not built; or `reserve`, each slot is asked by itself, and what was charged is given back if another
+   * denies. Without a cluster nobody takes notice. See `docs/distributed.md`.
+   */
+  readonly crossSlot?: 'refuse' | 'reserve';
   /** What denied requests are told; see `docs/http.md` for the default. */
   readonly denial?: DenialDocument;
   /** Response fields that adapters send; default `["x-ratelimit", "retry-after"]`. */

@@ -284,6 +284,12 @@ export function policySchema(algorithms: readonly v.GenericSchema<string>[]): v.
             'an object: { case }',
           ),
         ),
+        crossSlot: v.optional(
+          described(
+            v.picklist(['refuse', 'reserve']),
+            'Limits that cannot share a hash slot of a cluster: refused (default), or reserved slot by slot.',
+          ),
+        ),
         denial: v.optional(denial),
         headers: v.optional(
           described(

@@ -50,9 +50,10 @@ import { LocalAdmission } from './fallback.ts';
 import { GuardedStore, type StoreEvent } from './guard.ts';
 import { Ledger } from './ledger.ts';
 import { operationIds } from './operation.ts';
+import { ReservingStore } from './reserve.ts';
 import { Rules, type RulesOptions } from './rules.ts';
 import { Sleepers } from './sleepers.ts';
-import type { StoreKey } from './store.ts';
+import type { Store, StoreKey } from './store.ts';
 import { type AnyAdmission, waitForTurn } from './turn.ts';
 
 export type { DecisionSource, DistributedDecision } from './answer.ts';
@@ -120,7 +121,8 @@ class StoreEngine implements DistributedEngine, Desk {
   readonly #ledger = new Ledger();
   readonly #sleepers: Sleepers;
   readonly #newDenials: () => Denials | undefined;
-  readonly store: GuardedStore;
+  readonly #guard: GuardedStore;
+  readonly store: Store;
   readonly clock: Clock;
   readonly nextId: () => string = operationIds();
 
@@ -133,7 +135,8 @@ class StoreEngine implements DistributedEngine, Desk {
       this.#ledger.onStore(event);
       onStoreEvent?.(event);
     };
-    this.store = new GuardedStore(store, clock, patienceFrom(options), tell);
+    this.#guard = new GuardedStore(store, clock, patienceFrom(options), tell);
+    this.store = store.isPartitioned ? new ReservingStore(this.#guard) : this.#guard;
     this.clock = clock;
     this.#sleepers = new Sleepers(clock);
     const most = denialsFrom(options);
@@ -260,7 +263,7 @@ class StoreEngine implements DistributedEngine, Desk {
 
   stats(): DistributedStats {
     const { allowed, denied, sources, waiting, denialHits, listenerErrors } = this.#ledger;
-    const { failed, leftAloneUntil } = this.store;
+    const { failed, leftAloneUntil } = this.#guard;
     const shadows = [...this.#rules.policy.limits.values()].flatMap(({ slot: { name, agreement } }) =>
       agreement === undefined ? [] : [[name, { ...agreement }] as const],
     );

@@ -15,7 +15,7 @@ import { splitKey } from '../partition/key.ts';
 import type { CompiledGroup, CompiledPolicy } from '../policy/compile.ts';
 import type { Millis } from '../time.ts';
 import { type ScratchLimit, ScratchTable } from './scratch.ts';
-import type { StoreReply, StoreRow } from './store.ts';
+import type { StoredRow, StoreReply, StoreRow } from './store.ts';
 
 /** A row that a group asks for, and the limits it asks there. */
 export interface Site {
@@ -32,13 +32,19 @@ export function sitesOf({ entrance, places, shadows }: CompiledGroup, policy: Co
     const held = policy.limits.get(question.slot.name)?.held;
     return question instanceof PermitQuestion && held !== undefined ? [{ question, held }] : [];
   });
-  return [...tables]
+  const sites = [...tables]
     .filter((table) => table instanceof ScratchTable)
     .map((table) => ({
       table,
       rates: rates.filter(({ row }) => row.table === table),
       permits: permits.filter(({ question }) => question.row.table === table),
     }));
+  // The first row says where a line and a fence are, so it is one that permits are taken of.
+  return sites.sort((a, b) => Number(holds(b)) - Number(holds(a)));
+}
+
+function holds({ permits }: Site): boolean {
+  return permits.some(({ question }) => question.slot.mode !== 'shadow');
 }
 
 /** A row that was asked for. */
@@ -123,11 +129,28 @@ export class Inquest {
         held.open(key).held = row?.held[j] ?? 0;
       });
     });
-    const isAgreed = this.#inquiry.decide(now, mode);
+    const isApart = reply?.rows.some(({ lag }) => lag !== undefined) === true;
+    const isAgreed = isApart ? this.#decideApart(reply.rows, now, mode) : this.#inquiry.decide(now, mode);
     if (isAgreed && mode === 'charge') this.#take();
     const drawn = draw(isAgreed);
     this.#giveBack();
     return drawn;
+  }
+
+  /** What {@link Inquiry.decide} does, with each row at the instant at which its own server has decided. */
+  #decideApart(rows: readonly StoredRow[], now: Millis, mode: Mode): boolean {
+    const { all, questions, shadows } = this.#inquiry;
+    const lags = new Map<object, Millis>(this.#visits.map(({ table }, i) => [table, rows[i]?.lag ?? 0]));
+    const instantOf = ({ row }: Question): Millis => now + (lags.get(row.table) ?? 0);
+    for (const question of all) {
+      question.row.locate();
+      question.ask(instantOf(question), mode);
+    }
+    const isAgreed = questions.every(({ reason }) => reason === 'ok');
+    const charged = isAgreed && mode === 'charge' ? [...questions, ...shadows] : [];
+    for (const question of charged) if (question.reason === 'ok') question.charge(instantOf(question));
+    Object.assign(this.#inquiry, { now, mode, isAgreed });
+    return isAgreed;
   }
 
   #giveBack(): void {

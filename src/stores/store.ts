@@ -89,9 +89,9 @@ export interface StoreRequest {
   readonly id: string;
   /**
    * `charge`: charge all limits if all agree, else none. `deny`: the same, but it is known already that one does not.
-   * `peek`: write nothing.
+   * `wait`: the same as `deny`, but that may change, so a place in the line is kept. `peek`: write nothing.
    */
-  readonly mode: 'charge' | 'deny' | 'peek';
+  readonly mode: 'charge' | 'deny' | 'wait' | 'peek';
   /** Decides at this instant instead of by the store's clock. For tests and simulations: all callers have to agree on it. */
   readonly now?: Millis | undefined;
   /** The rows that are asked. */
@@ -112,6 +112,8 @@ export interface StoredRow {
   readonly cells: readonly number[];
   /** Permits held of each concurrency limit, without those of this very lease. */
   readonly held: readonly number[];
+  /** How much later than {@link StoreReply.now} the row was decided, by its own server's clock; default 0. */
+  readonly lag?: Millis;
 }
 
 /** A decision that has been made. */
@@ -164,7 +166,10 @@ export interface StoreBlock {
 export interface Store {
   /** Algorithms it can do, by the names policies use. */
   readonly algorithms: readonly string[];
-  /** Whether rows that are asked about together have to be in one place; see {@link StorePartition.slot}. */
+  /**
+   * Whether rows that are asked about together have to be in one place; see {@link StorePartition.slot}. It is then never
+   * asked for rows of several places at once: what a policy may have in several is put together by the engine.
+   */
   readonly isPartitioned: boolean;
   /** Asks every limit, then charges all of them or none. */
   decide(request: StoreRequest): Promise<StoreReply>;

@@ -24,7 +24,7 @@ if keep > 0 then
   if earlier then return cmsgpack.unpack(earlier) end
 end
 local rows, permits, reply = {}, {}, {0, now, 0}
-local agreed, writable, passing = ARGV[1] == 'charge', ARGV[1] ~= 'peek', ARGV[1] == 'charge'
+local agreed, writable, passing = ARGV[1] == 'charge', ARGV[1] ~= 'peek', ARGV[1] == 'charge' or ARGV[1] == 'wait'
 for i = 1, rowCount do
   local row = readRow(KEYS[i])
   rows[i] = row

@@ -1,0 +1,105 @@
+import type { Millis } from '../time.ts';
+import { bySlot, partsOf, takesAny } from './parts.ts';
+import { Reservation } from './reservation.ts';
+import type {
+  Store,
+  StoreBlock,
+  StoreCorrection,
+  StoreKey,
+  StoreLease,
+  StoreLine,
+  StoreReply,
+  StoreRequest,
+  StoreRow,
+} from './store.ts';
+
+/**
+ * A partitioned store that may be asked about rows in several slots at once, for policies that say
+ * `crossSlot: 'reserve'`. What is in one slot goes through as it stands.
+ */
+export class ReservingStore implements Store {
+  readonly algorithms: readonly string[];
+  readonly isPartitioned: boolean;
+  readonly #store: Store;
+
+  /** @param store - answers every call in time */
+  constructor(store: Store) {
+    this.algorithms = store.algorithms;
+    this.isPartitioned = store.isPartitioned;
+    this.#store = store;
+  }
+
+  decide(request: StoreRequest): Promise<StoreReply> {
+    const { rows } = request;
+    const slot = rows[0]?.partition.slot;
+    if (rows.every(({ partition }) => partition.slot === slot)) return this.#store.decide(request);
+    const [home, ...others] = partsOf(rows);
+    if (home === undefined || others.length === 0) return this.#store.decide(request);
+    return new Reservation(this.#store, request, home, others).decide();
+  }
+
+  async correct(
+    id: string,
+    how: 'refund' | 'charge',
+    rows: readonly StoreCorrection[],
+    now?: Millis,
+  ): Promise<void> {
+    await Promise.all(
+      slotsOf(rows).map((own, i) => this.#store.correct(i === 0 ? id : `${id}.${i}`, how, own, now)),
+    );
+  }
+
+  /** It was held if it was in all slots; what only shadows hold may be gone before. */
+  async release(id: string, lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean> {
+    const held = await Promise.all(
+      holdersOf(rows).map(async (own, i) => {
+        const releasing = this.#store.release(i === 0 ? id : `${id}.${i}`, lease, own, now);
+        return isShadow(own) ? releasing.then(yes, yes) : releasing;
+      }),
+    );
+    return held.every(Boolean);
+  }
+
+  async renew(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<Millis | undefined> {
+    const renewed = await Promise.all(
+      holdersOf(rows).map(async (own) => {
+        const renewing = this.#store.renew(lease, own, now);
+        return isShadow(own) ? renewing.then(forEver, forEver) : renewing;
+      }),
+    );
+    return renewed.includes(undefined) ? undefined : Math.min(...renewed.map(Number));
+  }
+
+  leave(line: StoreLine, row: StoreKey): Promise<void> {
+    return this.#store.leave(line, row);
+  }
+
+  block(key: StoreKey, block: StoreBlock, now?: Millis): Promise<void> {
+    return this.#store.block(key, block, now);
+  }
+
+  unblock(key: StoreKey, now?: Millis): Promise<boolean> {
+    return this.#store.unblock(key, now);
+  }
+
+  async forget(keys: readonly StoreKey[], now?: Millis): Promise<boolean> {
+    const [first] = await Promise.all(slotsOf(keys).map((own) => this.#store.forget(own, now)));
+    return first === true;
+  }
+}
+
+function slotsOf<T extends StoreKey>(keys: readonly T[]): T[][] {
+  return bySlot(keys).map((places) => keys.filter((_, place) => places.includes(place)));
+}
+
+/** The slots in which permits are held. */
+function holdersOf(rows: readonly StoreRow[]): StoreRow[][] {
+  return slotsOf(rows.filter(({ permits }) => takesAny(permits)));
+}
+
+function isShadow(rows: readonly StoreRow[]): boolean {
+  return rows.every(({ partition }) => partition.isShadow);
+}
+
+const yes = (): boolean => true;
+const forEver = (): Millis => Number.POSITIVE_INFINITY;
