@@ -14,22 +14,22 @@ const LRU = ['lru-cache'];
  * bench are 4 kB for one limiter and 20 kB for an engine; neither is reached.
  */
 const BUDGETS = [
-  { what: 'one limiter, lru-cache apart', code: '{ createLimiter, tokenBucket }', most: 8000, external: LRU },
+  { what: 'one limiter, lru-cache apart', code: '{ createLimiter, tokenBucket }', most: 8500, external: LRU },
   {
     what: 'one limiter, any algorithm, lru-cache apart',
     code: '{ createLimiter, fixedWindow, slidingWindow, tokenBucket }',
-    most: 9000,
+    most: 9500,
     external: LRU,
   },
-  { what: 'a semaphore and all it imports', code: '{ createSemaphore }', most: 18_000 },
+  { what: 'a semaphore and all it imports', code: '{ createSemaphore }', most: 18_500 },
   { what: 'an engine and all it imports', code: '{ createEngine }', most: 46_000 },
   { what: 'a policy alone', code: '{ definePolicy }', most: 200 },
-  { what: 'batch', code: '*', from: 'batch', most: 1600 },
+  { what: 'batch', code: '*', from: 'batch', most: 2000 },
   { what: 'pool', code: '*', from: 'pool', most: 2500 },
   { what: 'diff', code: '*', from: 'diff', most: 10_500 },
-  { what: 'lab', code: '*', from: 'lab', most: 81_000 },
+  { what: 'lab', code: '*', from: 'lab', most: 81_500 },
   { what: 'lint', code: '*', from: 'lint', most: 29_500 },
-  { what: 'client', code: '*', from: 'client', most: 8500 },
+  { what: 'client', code: '*', from: 'client', most: 9000 },
   { what: 'distributed and all it imports', code: '*', from: 'distributed', most: 55_000 },
   { what: 'redis', code: '*', from: 'redis', most: 10_000 },
   { what: 'express', code: '*', from: 'express', most: 5000 },
@@ -46,7 +46,7 @@ const BUDGETS = [
     most: 3000,
     external: ['@opentelemetry/api'],
   },
-  { what: 'durable-object and the engine', code: '*', from: 'durable-object', most: 46_000 },
+  { what: 'durable-object and the engine', code: '*', from: 'durable-object', most: 46_500 },
   { what: 'testing', code: '*', from: 'testing', most: 8000 },
 ];
 

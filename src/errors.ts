@@ -172,11 +172,8 @@ export function checkGiven(isRight: boolean, path: string, value: unknown, wante
 
 /** @throws PolicyError (`bad-value`) unless `options` is an object, and no list */
 export function checkOptionsObject(options: unknown, path = 'options'): void {
-  checkGiven(isFields(options), path, options, 'an object of options');
-}
-
-function isFields(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  const isRight = typeof options === 'object' && options !== null && !Array.isArray(options);
+  checkGiven(isRight, path, options, 'an object');
 }
 
 /**
@@ -184,7 +181,7 @@ function isFields(value: unknown): boolean {
  * not in `known`
  */
 export function checkFields(options: object, known: readonly string[], path = ''): void {
-  checkOptionsObject(options, path === '' ? 'options' : path);
+  checkOptionsObject(options, path || 'options');
   const faults = unknownFields(options, known, path);
   const [first, ...rest] = faults;
   if (first !== undefined) throw new PolicyError([first, ...rest]);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkFields, checkOptionsObject, collectFaults, PolicyError, show } from '../errors.ts';
+import { checkFields, collectFaults, PolicyError, show } from '../errors.ts';
 import { type Duration, type Millis, parseDuration } from '../time.ts';
 
 /** One validated limit: its numbers, and the algorithm that reads them. Immutable. */
@@ -121,11 +121,10 @@ export function checkUnits(value: number, path: string, least: 0 | 1 = 0): numbe
 
 /** Quota and window of a plan, validated; all faults at once. `known` are the fields that its options may have. */
 export function checkRate(options: RateOptions, known: readonly string[]): { quota: number; window: Millis } {
-  checkOptionsObject(options);
   const { quota, window } = collectFaults({
     fields: () => checkFields(options, known),
-    quota: () => checkUnits(options.quota, 'quota'),
-    window: () => parseDuration(options.window, 'window'),
+    quota: () => checkUnits(options?.quota, 'quota'),
+    window: () => parseDuration(options?.window, 'window'),
   });
   return { quota, window };
 }

@@ -1,4 +1,4 @@
-import { checkOptionsObject, collectFaults, PolicyError, show } from '../errors.ts';
+import { collectFaults, PolicyError, show } from '../errors.ts';
 import type { Millis } from '../time.ts';
 import { type Algorithm, checkRate, type Plan, type RateOptions, read } from './algorithm.ts';
 
@@ -109,10 +109,9 @@ const FIXED_WINDOW: Algorithm<FixedWindowPlan> = {
  * @throws PolicyError naming every faulty option
  */
 export function fixedWindow(options: FixedWindowOptions): FixedWindowPlan {
-  checkOptionsObject(options);
   const { rate, anchor } = collectFaults({
     rate: () => checkRate(options, ['quota', 'window', 'anchor']),
-    anchor: () => checkAnchor(options.anchor === undefined ? 'first-use' : options.anchor),
+    anchor: () => checkAnchor(options?.anchor === undefined ? 'first-use' : options.anchor),
   });
   return Object.freeze({ algorithm: FIXED_WINDOW, ...rate, anchor });
 }

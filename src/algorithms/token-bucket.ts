@@ -1,4 +1,4 @@
-import { checkOptionsObject, collectFaults, PolicyError } from '../errors.ts';
+import { collectFaults, PolicyError } from '../errors.ts';
 import { MAX_DURATION, type Millis } from '../time.ts';
 import { type Algorithm, checkRate, checkUnits, type Plan, type RateOptions, read } from './algorithm.ts';
 
@@ -107,10 +107,9 @@ const TOKEN_BUCKET: Algorithm<TokenBucketPlan> = {
  * largest legal burst.
  */
 export function tokenBucket(options: TokenBucketOptions): TokenBucketPlan {
-  checkOptionsObject(options);
   const { rate, burst } = collectFaults({
     rate: () => checkRate(options, ['quota', 'window', 'burst']),
-    burst: () => (options.burst === undefined ? options.quota : checkUnits(options.burst, 'burst', 1)),
+    burst: () => (options?.burst === undefined ? options?.quota : checkUnits(options.burst, 'burst', 1)),
   });
   const { quota, window } = rate;
   const divisor = greatestDivisor(quota, window);

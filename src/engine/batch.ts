@@ -1,6 +1,6 @@
 import type { Admission } from '../concurrency/admission.ts';
 import type { AcquireOptions } from '../concurrency/gate.ts';
-import { checkFields, checkGiven, checkOptionsObject, DescriptorError, show } from '../errors.ts';
+import { checkGiven, checkOptionsObject, DescriptorError, show } from '../errors.ts';
 import { DeniedError } from '../limiter/denied-error.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
@@ -67,7 +67,7 @@ export async function runBatch<P extends PolicyDocument, Item, Result, A extends
   checkGiven(typeof engine?.acquire === 'function', 'engine', engine, 'an engine');
   checkGiven(isIterable(items), 'items', items, 'anything that can be iterated');
   checkGiven(typeof worker === 'function', 'worker', worker, 'a function');
-  checkFields(options, OPTIONS);
+  checkOptionsObject(options);
   checkOptionsObject(options.descriptor, 'options.descriptor');
   const { signal, priority, onProgress } = options;
   const quotas = { ...options.descriptor.quotas, ...options.quotas };
@@ -136,10 +136,7 @@ export async function runBatch<P extends PolicyDocument, Item, Result, A extends
   return results;
 }
 
-const OPTIONS = ['signal', 'priority', 'descriptor', 'quotas', 'onError', 'onProgress'];
-
 function isIterable(items: unknown): boolean {
-  if (items === undefined || items === null) return false;
   const object = Object(items);
   return Symbol.iterator in object || Symbol.asyncIterator in object;
 }
