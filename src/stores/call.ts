@@ -1,13 +1,15 @@
 import { StoreError } from '../errors.ts';
 import type { Reason } from '../limiter/decision.ts';
 import type { Mode } from '../limiter/question.ts';
-import type { CompiledGroup } from '../policy/compile.ts';
+import type { CompiledGroup, CompiledPolicy } from '../policy/compile.ts';
 import type { Millis } from '../time.ts';
-import type { LocalRequest } from './fallback.ts';
+import type { Fallback, LocalRequest } from './fallback.ts';
 import type { Inquest } from './inquest.ts';
 
 /** A request that has been read. */
 export interface Call {
+  /** By which it was read. */
+  readonly rules: { readonly policy: CompiledPolicy; readonly fallback: Fallback };
   readonly id: string;
   /** The same, unless the caller has given one. */
   leaseId: string;

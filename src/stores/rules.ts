@@ -1,0 +1,81 @@
+import { fillQuestions, type Request, readRequest } from '../engine/request.ts';
+import { stateFrom } from '../limiter/state-options.ts';
+import { type CompiledGroup, type CompiledPolicy, compilePolicy } from '../policy/compile.ts';
+import type { LooseDescriptor } from '../policy/descriptor.ts';
+import type { PolicyDocument } from '../policy/document.ts';
+import type { Clock } from '../time.ts';
+import type { Call } from './call.ts';
+import { checkLimits } from './checks.ts';
+import { scratch } from './corrections.ts';
+import { Fallback, type LocalRequest } from './fallback.ts';
+import { Inquest, type Site, sitesOf } from './inquest.ts';
+import { ScratchTable } from './scratch.ts';
+import { storePartitions } from './slots.ts';
+import type { Store } from './store.ts';
+
+/** What rules are made for. */
+export interface RulesOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Of each quota, for a process that decides alone. */
+  readonly share: number;
+  /** Whose decisions these are. */
+  readonly owner: object;
+}
+
+/** A policy, made ready to be decided by a store. */
+export class Rules {
+  readonly policy: CompiledPolicy;
+  readonly fallback: Fallback;
+  readonly #sites: ReadonlyMap<CompiledGroup, readonly Site[]>;
+
+  /**
+   * @param document - a whole policy, parsed
+   * @throws PolicyError for limits that the store cannot keep
+   */
+  constructor(document: PolicyDocument, { store, clock, share, owner }: RulesOptions) {
+    checkLimits(document, store);
+    const partitions = storePartitions(document, store.isPartitioned);
+    this.fallback = new Fallback(document, share, clock);
+    this.policy = compilePolicy(document, {}, stateFrom({ clock }).table, owner, undefined, ScratchTable);
+    for (const isShadow of [false, true]) {
+      for (const [id, { table }] of this.policy[isShadow ? 'shadows' : 'partitions']) {
+        const partition = partitions.get(id);
+        if (partition !== undefined) scratch(table).partition = { ...partition, isShadow };
+      }
+    }
+    const groups = [...this.policy.groups.values()];
+    this.#sites = new Map(groups.map((group) => [group, sitesOf(group, this.policy)]));
+  }
+
+  /**
+   * Reads a request, to be asked as often as need be.
+   *
+   * @param id - of the operation
+   * @throws DescriptorError or CostError naming the field that is wrong
+   */
+  read(descriptor: LooseDescriptor, id: string): Call {
+    const request = readRequest(this.policy, descriptor);
+    const { group } = request;
+    const call = { rules: this, id, leaseId: id };
+    if (group === undefined) return { ...call, group, inquest: undefined, lineKey: '', local: undefined };
+    fillQuestions(this.policy, group, descriptor, request);
+    return {
+      ...call,
+      group,
+      inquest: new Inquest(group, this.#sites.get(group) ?? []),
+      local: this.#localRequest(descriptor, group, request),
+      lineKey: group.entrance.queue === undefined ? '' : group.entrance.lineKey(),
+    };
+  }
+
+  /** What this process needs to know to decide by itself, where the policy has it do so: the caller's object may change. */
+  #localRequest(
+    descriptor: LooseDescriptor,
+    { name }: CompiledGroup,
+    { tier, match }: Request,
+  ): LocalRequest | undefined {
+    if (this.fallback.strategyOf(name) !== 'local') return undefined;
+    return { descriptor: { ...descriptor }, group: name, tier, params: match?.params };
+  }
+}
