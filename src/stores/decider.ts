@@ -105,9 +105,8 @@ export class Decider {
       if (asked === 'charge' && !isHeld && (isAgreed && !mustWait) !== reply.agreed)
         throw disagreement(reply);
       if (reply.agreed) {
-        const held = holds
-          ? { lease, length: fence > 0 ? entrance.lease : shortestLease(rows), rows, fence, expiresAt, since }
-          : undefined;
+        const length = (): Millis => (fence > 0 ? entrance.lease : shortestLease(rows));
+        const held = holds ? { lease, length: length(), rows, fence, expiresAt, since } : undefined;
         return told(
           new DistributedAdmissionAnswer(inquiry, this.#desk, held),
           inquiry,
