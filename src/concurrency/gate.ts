@@ -254,7 +254,8 @@ export function checkTimeout(timeout: Duration | undefined): Millis | undefined 
   throw new DescriptorError({ code: 'bad-timeout', path: 'timeout', value: timeout, message });
 }
 
-function disposed(): DescriptorError {
+/** Why an engine or a semaphore that was disposed of admits nobody. */
+export function disposed(): DescriptorError {
   const message = 'it was disposed of; nothing is admitted any more';
   return new DescriptorError({ code: 'disposed', path: '', value: undefined, message });
 }

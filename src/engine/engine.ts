@@ -4,7 +4,7 @@ import { type AcquireOptions, Gate, runAdmitted } from '../concurrency/gate.ts';
 import type { Entrance } from '../concurrency/line.ts';
 import { checkFields } from '../errors.ts';
 import { Answer, refund } from '../limiter/answer.ts';
-import type { Decision, LimitDecision } from '../limiter/decision.ts';
+import type { Decision } from '../limiter/decision.ts';
 import type { Mode } from '../limiter/question.ts';
 import { STATE_OPTIONS, stateFrom } from '../limiter/state-options.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
@@ -14,13 +14,13 @@ import type { LooseDescriptor, Partition } from '../policy/descriptor.ts';
 import { diffPolicies, type ReloadReport, tellDiff } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { parsePolicy } from '../policy/parse.ts';
-import { canonicalPath } from '../policy/path.ts';
 import type { Algorithms } from '../policy/plans.ts';
 import { type Clock, type Millis, toInstant } from '../time.ts';
 import { carryBy } from './carry-options.ts';
 import type { Engine, EngineCheckOptions, EngineOptions, EngineStats, ReloadOptions } from './contract.ts';
-import { type EventListener, type EventName, Events } from './events.ts';
-import { type Explanation, tell } from './explain.ts';
+import { copyOfDescriptor, copyOfPolicy } from './copies.ts';
+import { ENGINE_EVENTS, type EventListener, type EventName, Events } from './events.ts';
+import { type Explanation, explanationOf, limitsOf } from './explain.ts';
 import { locate } from './locate.ts';
 import { EngineObserver } from './observer.ts';
 import { checkRatesOnly, fillQuestions, type Request, readRequest, type Sources } from './request.ts';
@@ -106,7 +106,7 @@ class PolicyEngine implements Engine {
   }
 
   acquire(descriptor: LooseDescriptor, options: AcquireOptions = {}): Promise<Admission> {
-    const kept = copyOf(descriptor);
+    const kept = copyOfDescriptor(descriptor);
     const applicant: Applicant = { apply: () => this.#apply(kept) };
     return this.#gate.acquire(applicant, options);
   }
@@ -130,29 +130,7 @@ class PolicyEngine implements Engine {
     const sources: Sources = new Map();
     const decision = this.#decide(descriptor, request, options, 'peek', sources);
     const questions = request.group?.entrance.inquiry.all ?? [];
-    const limits = questions.map((question, i) => {
-      const limit = decision.limits[i] as LimitDecision;
-      return {
-        ...limit,
-        used: limit.key === undefined ? 0 : question.used(decision.at),
-        quotaFrom: sources.get(question) ?? 'limit',
-        blockReason: question.blockReason,
-      };
-    });
-    const { match, tier } = request;
-    const isRouted = descriptor.group === undefined;
-    const tierFrom = descriptor.tier === undefined ? 'default' : 'descriptor';
-    const story: Omit<Explanation, 'text'> = {
-      decision,
-      path: isRouted ? canonicalPath(String(descriptor.path)) : undefined,
-      pattern: match?.pattern.text,
-      group: decision.group,
-      tier,
-      tierFrom: tier === undefined ? undefined : tierFrom,
-      limits,
-      decidedBy: decision.limit,
-    };
-    return { ...story, text: tell(story) };
+    return explanationOf(decision, limitsOf(decision, questions, sources), { descriptor, request });
   }
 
   refund(decision: Decision, options?: EngineCheckOptions): void {
@@ -230,7 +208,7 @@ class PolicyEngine implements Engine {
   }
 
   on<E extends EventName>(event: E, listener: EventListener<E>): () => void {
-    this.#events ??= new Events();
+    this.#events ??= new Events(ENGINE_EVENTS);
     const off = this.#events.on(event, listener);
     this.#observer ??= new EngineObserver(this.#events);
     this.#listen();
@@ -296,19 +274,4 @@ class PolicyEngine implements Engine {
   #now(options?: EngineCheckOptions): Millis {
     return options?.now === undefined ? this.#gate.now() : toInstant(options.now);
   }
-}
-
-/** What the caller does to the document later does not change the policy, nor what a reload compares. */
-function copyOfPolicy(document: PolicyDocument): PolicyDocument {
-  return JSON.parse(JSON.stringify(document));
-}
-
-/** What waits must not change because the caller uses the object again. */
-function copyOf(descriptor: LooseDescriptor): LooseDescriptor {
-  if (typeof descriptor !== 'object' || descriptor === null) return descriptor;
-  const copy = Object.entries(descriptor).map(([field, value]) => [
-    field,
-    typeof value === 'object' && value !== null ? { ...value } : value,
-  ]);
-  return Object.fromEntries(copy);
 }

@@ -139,8 +139,8 @@ export type EventName = keyof EngineEvents;
 /** Hears of an event, after the call that caused it. */
 export type EventListener<E extends EventName> = (event: EngineEvents[E]) => unknown;
 
-/** Nobody listens to any. */
-const NAMES: { readonly [E in EventName]: false } = {
+/** The events of an engine: nobody listens to any. */
+export const ENGINE_EVENTS: { readonly [E in EventName]: false } = {
   allowed: false,
   denied: false,
   queued: false,
@@ -152,31 +152,37 @@ const NAMES: { readonly [E in EventName]: false } = {
   reloaded: false,
   'listener-error': false,
 };
-const EVENTS = Object.keys(NAMES) as EventName[];
 
 /**
  * Delivers events after the call that caused them, in order: whatever a listener does, the decision has been made and
  * all state is whole.
  */
-export class Events {
+export class Events<All extends { 'listener-error': unknown } = EngineEvents> {
   readonly #emitter = new EventEmitter<string>();
+  readonly #names: readonly (keyof All & string)[];
   #due: (() => void)[] = [];
   /** Whether anybody listens to an event. Every decision looks here, so it is no question to the emitter. */
-  readonly heard: { [E in EventName]: boolean } = { ...NAMES };
+  readonly heard: { [E in keyof All]: boolean };
   /** Times that a listener threw. */
   errors = 0;
 
+  /** @param unheard - the events there are, to none of which anybody listens */
+  constructor(unheard: { readonly [E in keyof All]: false }) {
+    this.heard = { ...unheard };
+    this.#names = Object.keys(unheard) as (keyof All & string)[];
+  }
+
   /** @throws DescriptorError for an unknown event, or a listener that is no function */
-  on<E extends EventName>(event: E, listener: EventListener<E>): () => void {
-    if (!Object.hasOwn(NAMES, event)) {
-      const message = `${show(event)} is no event${suggest(event, Object.keys(NAMES))}`;
+  on<E extends keyof All & string>(event: E, listener: (event: All[E]) => unknown): () => void {
+    if (!this.#names.includes(event)) {
+      const message = `${show(event)} is no event${suggest(event, this.#names)}`;
       throw new DescriptorError({ code: 'unknown-event', path: 'event', value: event, message });
     }
     if (typeof listener !== 'function') {
       const message = `${show(listener)} is no listener; give a function`;
       throw new DescriptorError({ code: 'bad-listener', path: 'listener', value: listener, message });
     }
-    const heard = (payload: EngineEvents[E]): void => this.#tell(event, listener, payload);
+    const heard = (payload: All[E]): void => this.#tell(event, listener, payload);
     this.#emitter.on(event, heard);
     this.#recount();
     return () => {
@@ -187,10 +193,10 @@ export class Events {
 
   #recount(): void {
     const { heard } = this;
-    for (const event of EVENTS) heard[event] = this.#emitter.listenerCount(event) > 0;
+    for (const event of this.#names) heard[event] = this.#emitter.listenerCount(event) > 0;
   }
 
-  emit<E extends EventName>(event: E, payload: EngineEvents[E]): void {
+  emit<E extends keyof All & string>(event: E, payload: All[E]): void {
     if (this.#due.length === 0) Promise.resolve().then(() => this.#deliver());
     this.#due.push(() => this.#emitter.emit(event, payload));
   }
@@ -201,10 +207,10 @@ export class Events {
     for (const deliver of due) deliver();
   }
 
-  #tell<E extends EventName>(event: E, listener: EventListener<E>, payload: EngineEvents[E]): void {
+  #tell<E extends keyof All & string>(event: E, listener: (event: All[E]) => unknown, payload: All[E]): void {
     const onError = (error: unknown): void => {
       this.errors++;
-      if (event !== 'listener-error') this.emit('listener-error', { event, error });
+      if (event !== 'listener-error') this.emit('listener-error', { event, error } as All['listener-error']);
     };
     try {
       // A listener that is async must not end the process when it fails.

@@ -1,5 +1,9 @@
 import type { Decision, LimitDecision } from '../limiter/decision.ts';
+import type { Question } from '../limiter/question.ts';
+import type { LooseDescriptor } from '../policy/descriptor.ts';
 import type { GrantSource } from '../policy/grants.ts';
+import { canonicalPath } from '../policy/path.ts';
+import type { Request, Sources } from './request.ts';
 
 /** One limit's part in a decision, told in full. */
 export interface LimitExplanation extends LimitDecision {
@@ -33,8 +37,56 @@ export interface Explanation {
   readonly text: string;
 }
 
+/**
+ * Each limit's part in a decision that has just been made.
+ *
+ * @param questions - to the limits, which still hold what was said
+ */
+export function limitsOf(
+  decision: Decision,
+  questions: readonly Question[],
+  sources: Sources,
+): LimitExplanation[] {
+  return questions.map((question, i) => {
+    const limit = decision.limits[i] as LimitDecision;
+    return {
+      ...limit,
+      used: limit.key === undefined ? 0 : question.used(decision.at),
+      quotaFrom: sources.get(question) ?? 'limit',
+      blockReason: question.blockReason,
+    };
+  });
+}
+
+/** What was asked, and how it was understood. */
+interface Asked {
+  readonly descriptor: LooseDescriptor;
+  readonly request: Request;
+}
+
+/** The whole story of a decision. */
+export function explanationOf(
+  decision: Decision,
+  limits: readonly LimitExplanation[],
+  { descriptor, request: { match, tier } }: Asked,
+): Explanation {
+  const isRouted = descriptor.group === undefined;
+  const tierFrom = descriptor.tier === undefined ? 'default' : 'descriptor';
+  const story: Omit<Explanation, 'text'> = {
+    decision,
+    path: isRouted ? canonicalPath(String(descriptor.path)) : undefined,
+    pattern: match?.pattern.text,
+    group: decision.group,
+    tier,
+    tierFrom: tier === undefined ? undefined : tierFrom,
+    limits,
+    decidedBy: decision.limit,
+  };
+  return { ...story, text: tell(story) };
+}
+
 /** Tells the story as text. */
-export function tell(story: Omit<Explanation, 'text'>): string {
+function tell(story: Omit<Explanation, 'text'>): string {
   const { decision, path, pattern, group, tier, tierFrom, limits } = story;
   return [
     `${decision.allowed ? 'allowed' : `denied (${decision.reason})`} at ${instant(decision.at)}`,

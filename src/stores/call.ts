@@ -1,3 +1,4 @@
+import type { Request } from '../engine/request.ts';
 import { StoreError } from '../errors.ts';
 import type { Reason } from '../limiter/decision.ts';
 import type { Mode } from '../limiter/question.ts';
@@ -11,6 +12,8 @@ export interface Call {
   /** By which it was read. */
   readonly rules: { readonly policy: CompiledPolicy; readonly fallback: Fallback };
   readonly id: string;
+  /** What it was found to be. */
+  readonly request: Request;
   /** The same, unless the caller has given one. */
   leaseId: string;
   readonly group: CompiledGroup | undefined;

@@ -6,12 +6,16 @@
 
 import type { ActualCost } from '../concurrency/admission.ts';
 import type { AcquireOptions } from '../concurrency/gate.ts';
+import type { ReloadOptions, ShadowStats } from '../engine/contract.ts';
 import type { Decision } from '../limiter/decision.ts';
 import type { BlockOptions } from '../partition/blocks.ts';
-import type { Descriptor, Partition } from '../policy/descriptor.ts';
+import type { Descriptor, LimitName, Partition } from '../policy/descriptor.ts';
+import type { ReloadReport } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { Clock, Duration, Millis } from '../time.ts';
-import type { DistributedDecision } from './answer.ts';
+import type { DecisionSource, DistributedDecision } from './answer.ts';
+import type { DistributedEventListener, DistributedEventName } from './events.ts';
+import type { DistributedExplanation } from './explain.ts';
 import type { StoreEvent } from './guard.ts';
 import type { Store } from './store.ts';
 
@@ -30,7 +34,7 @@ export interface DistributedEngineOptions {
    * with `source: 'local'`. What other processes give back, forget or unblock meanwhile is not noticed. Default: none.
    */
   readonly denialCache?: number;
-  /** Hears what becomes of the store; what it throws is dropped. */
+  /** Hears what becomes of the store, as listeners of `store` do, but at once; what it throws is dropped. */
   readonly onStoreEvent?: (event: StoreEvent) => void;
 }
 
@@ -70,6 +74,31 @@ export interface DistributedAdmission extends DistributedDecision {
   readonly expiresAt: Millis | undefined;
   /** {@link DistributedAdmission.release}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Counts of one engine: of what this process has decided, not of what the store holds for all. */
+export interface DistributedStats {
+  /** Requests allowed here: by `check`, `tryAcquire`, `acquire` or `run`. */
+  readonly allowed: number;
+  /** Requests denied here. */
+  readonly denied: number;
+  /** Both, by who decided. What the denial cache has answered is `local`. */
+  readonly sources: { readonly [S in DecisionSource]: number };
+  /** Requests that wait here, over all queues; those of other processes are not counted. */
+  readonly waiting: number;
+  /** What this process has made of the store. */
+  readonly store: {
+    /** Calls that have failed; those that were not made because it is left alone are not counted. */
+    readonly failures: number;
+    /** Until when it is left alone, by the engine's clock, or was until somebody tries; `undefined` while it works. */
+    readonly leftAloneUntil: Millis | undefined;
+  };
+  /** Denials kept in process, and how often one was found; 0 without a `denialCache`. */
+  readonly denialCache: { readonly size: number; readonly hits: number };
+  /** Shadow limits by name, candidates as `limit.candidate`: what enforcing them would have changed of decisions made here. */
+  readonly shadows: { readonly [limit: string]: ShadowStats };
+  /** How often a listener of this engine threw, or returned a promise that was rejected. */
+  readonly listenerErrors: number;
 }
 
 /** A policy whose usage is kept in a store. See {@link createDistributedEngine}. */
@@ -130,4 +159,35 @@ export interface DistributedEngine<P extends PolicyDocument = PolicyDocument> {
   unblock(partition: Partition<P>, options?: DistributedCheckOptions): Promise<boolean>;
   /** Forgets what a partition has used in all limits that share it; whether anything was kept. A block on it stays. */
   forget(partition: Partition<P>, options?: DistributedCheckOptions): Promise<boolean>;
+  /**
+   * The whole story of what {@link DistributedEngine.check} would answer, as data and as text. Writes nothing. The reason of
+   * a block is not told.
+   */
+  explain(descriptor: Descriptor<P>, options?: DistributedCheckOptions): Promise<DistributedExplanation>;
+  /** What this process has decided, as counts. */
+  stats(): DistributedStats;
+  /**
+   * Puts another policy in force in this process, from this call on; if it is faulty, also for this store, nothing has
+   * changed. Usage is in the store and goes on by limit name, whichever policy other processes have: when quotas, bursts,
+   * tiers, overrides or patterns change, and the window of a token bucket. Another window of another algorithm, another
+   * algorithm, partition, unit or mode begins anew, and finds what it has used when it comes back. Whoever waits keeps the
+   * place and is decided by the new policy; leases live on.
+   *
+   * @param policy - the whole new document
+   * @returns what changed, and what becomes of usage
+   * @throws PolicyError with every fault of the policy, or of the options; `unsupported-carry` for `carry: 'reset'`
+   */
+  reload(policy: PolicyDocument, options?: ReloadOptions<LimitName<P>>): ReloadReport;
+  /**
+   * Has `listener` called after each call that causes the event, in order.
+   *
+   * @returns ends it
+   * @throws DescriptorError for an unknown event
+   */
+  on<E extends DistributedEventName>(event: E, listener: DistributedEventListener<E>): () => void;
+  /**
+   * Rejects everybody who waits here, and every later attempt to acquire. What is held may still be released; while work
+   * of {@link DistributedEngine.run} goes on, so does the renewal of its lease.
+   */
+  dispose(): void;
 }

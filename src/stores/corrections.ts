@@ -27,7 +27,8 @@ export function corrections(charges: Changes): StoreCorrection[] {
     if (key === undefined || cost === 0 || question.slot.kind === 'concurrency') continue;
     const row = rows.get(table) ?? { born: era, key, limits: [] };
     rows.set(table, row);
-    row.limits.push({ name: question.slot.name, plan: terms as StoreCharge['plan'], cost, since: chargedAt });
+    const name = scratch(table).names.get(question.slot.name) ?? question.slot.name;
+    row.limits.push({ name, plan: terms as StoreCharge['plan'], cost, since: chargedAt });
   }
   return [...rows].map(([table, { born, key, limits }]) => ({ ...storeKey(table, key), born, limits }));
 }

@@ -1,4 +1,5 @@
 import { isHeadgateError } from '../errors.ts';
+import type { Inquiry } from '../limiter/inquiry.ts';
 import type { Mode } from '../limiter/question.ts';
 import { type Millis, toInstant } from '../time.ts';
 import { type Desk, DistributedAdmissionAnswer } from './admission.ts';
@@ -6,52 +7,66 @@ import { DistributedAnswer, type DistributedDecision } from './answer.ts';
 import { type Call, disagreement, modeOf, type Stand } from './call.ts';
 import { type Denials, requestId } from './denials.ts';
 import type { Inquest } from './inquest.ts';
+import type { Ledger, Tell } from './ledger.ts';
 import type { StoreLine, StoreReply } from './store.ts';
 import type { AnyAdmission, Attempt } from './turn.ts';
 
 /** Has requests that were read decided: by the store, by what is known of it here, or by what the policy says for when it fails. */
 export class Decider {
   readonly #desk: Desk;
-  readonly denials: Denials | undefined;
+  readonly #ledger: Ledger;
+  /** Where denials are kept, if they are. A request that is on its way keeps its own where it found none. */
+  denials: Denials | undefined;
 
-  /** @param denials - where denials are kept, if they are */
-  constructor(desk: Desk, denials: Denials | undefined) {
+  /** @param ledger - hears of every attempt that is decided for good */
+  constructor(desk: Desk, ledger: Ledger, denials: Denials | undefined) {
     this.#desk = desk;
+    this.#ledger = ledger;
     this.denials = denials;
   }
 
-  async decide(call: Call, now: Millis | undefined, mode: Mode): Promise<DistributedDecision> {
+  /** @param tell - hears of it while the inquiry holds what each limit said */
+  async decide(
+    call: Call,
+    now: Millis | undefined,
+    mode: Mode,
+    tell: Tell = () => undefined,
+  ): Promise<DistributedDecision> {
     const { id, rules, group, inquest } = call;
     if (inquest === undefined || inquest.rows.length === 0) {
       const at = now ?? toInstant(this.#desk.clock.now());
       const { inquiry, denied } = group?.entrance ?? rules.policy.unmatched;
       const isAgreed = inquest?.decide(undefined, at, mode, Boolean) ?? inquiry.decide(at, mode);
-      return new DistributedAnswer(inquiry, 'local', isAgreed && denied === undefined, denied);
+      return told(
+        new DistributedAnswer(inquiry, 'local', isAgreed && denied === undefined, denied),
+        inquiry,
+        tell,
+      );
     }
     const { inquiry } = group?.entrance ?? rules.policy.unmatched;
     const asked = modeOf(inquest, mode);
     const denials = asked === 'charge' && now === undefined ? this.denials : undefined;
     const request = denials && requestId(inquiry.group, inquest.rows);
     const denial = request === undefined ? undefined : denials?.find(request);
-    if (denial !== undefined)
-      return inquest.decide(
-        denial.reply,
-        denial.now,
-        'peek',
-        () => new DistributedAnswer(inquiry, 'local', false),
+    if (denial !== undefined) {
+      this.#ledger.denialHits++;
+      return inquest.decide(denial.reply, denial.now, 'peek', () =>
+        told(new DistributedAnswer(inquiry, 'local', false), inquiry, tell),
       );
+    }
     const since = this.#desk.clock.now();
     const reply = await this.#orNone(this.#desk.store.decide({ id, mode: asked, now, rows: inquest.rows }));
-    if (reply === undefined) return this.#decideAlone(call, inquest, now, mode);
+    if (reply === undefined) return this.#decideAlone(call, inquest, now, mode, tell);
     return inquest.decide(reply, reply.now, mode, (isAgreed) => {
       if (asked === 'charge' && isAgreed !== reply.agreed) throw disagreement(reply);
       const { retryAt } = inquiry;
       if (request !== undefined && !isAgreed && retryAt !== undefined && Number.isFinite(retryAt))
         denials?.keep(request, { reply, since, retryAt });
-      return new DistributedAnswer(inquiry, 'store', isAgreed);
+      return told(new DistributedAnswer(inquiry, 'store', isAgreed), inquiry, tell);
     });
   }
 
+  /** @returns an answer; one with a place in line is no decision yet, unless it allows */
   async attempt(
     call: Call,
     now: Millis | undefined,
@@ -66,10 +81,8 @@ export class Decider {
       const isAgreed =
         inquest?.decide(undefined, decided, 'charge', Boolean) ?? inquiry.decide(decided, 'charge');
       const reason = denied ?? (isAgreed ? undefined : (inquiry.blocking?.reason ?? 'missing'));
-      return {
-        admission: new DistributedAdmissionAnswer(inquiry, this.#desk, undefined, reason),
-        ticket: undefined,
-      };
+      const admission = new DistributedAdmissionAnswer(inquiry, this.#desk, undefined, reason);
+      return { admission: told(admission, inquiry, this.#ledger.onDecided), ticket: undefined };
     }
     const since = this.#desk.clock.now();
     const { rows } = inquest;
@@ -80,22 +93,33 @@ export class Decider {
     const deciding = this.#desk.store.decide({ id, mode: asked, now, rows, line, ...(holds && { lease }) });
     const reply = await this.#orNone(deciding);
     // Who waits already goes on waiting; the place is kept for a while.
-    if (reply === undefined) return { admission: this.#decideAlone(call, inquest, now, 'charge'), ticket };
+    if (reply === undefined) {
+      const tell: Tell = (decision, asked) => {
+        if (decision.allowed || ticket === undefined || keep === 0) this.#ledger.onDecided(decision, asked);
+      };
+      return { admission: this.#decideAlone(call, inquest, now, 'charge', tell), ticket };
+    }
+    const taken = reply.ticket === 'full' ? undefined : reply.ticket;
     const { mustWait, isHeld, fence, expiresAt } = reply;
     const admission = inquest.decide(reply, reply.now, mustWait ? 'peek' : 'charge', (isAgreed) => {
       if (asked === 'charge' && !isHeld && (isAgreed && !mustWait) !== reply.agreed)
         throw disagreement(reply);
       if (reply.agreed) {
         const held = fence > 0 ? { lease, length: entrance.lease, rows, fence, expiresAt, since } : undefined;
-        return new DistributedAdmissionAnswer(inquiry, this.#desk, held);
+        return told(
+          new DistributedAdmissionAnswer(inquiry, this.#desk, held),
+          inquiry,
+          this.#ledger.onDecided,
+        );
       }
       const behind = entrance.permits.length > 0 ? 'concurrency' : 'quota';
       const reason = isAgreed ? behind : (inquiry.blocking?.reason ?? behind);
       const isPassing = reason === 'quota' || reason === 'concurrency';
       const instead = reply.ticket === 'full' ? 'queue-full' : isPassing ? (refusal ?? reason) : reason;
-      return new DistributedAdmissionAnswer(inquiry, this.#desk, undefined, instead);
+      const refused = new DistributedAdmissionAnswer(inquiry, this.#desk, undefined, instead);
+      return taken === undefined ? told(refused, inquiry, this.#ledger.onDecided) : refused;
     });
-    return { admission, ticket: reply.ticket === 'full' ? undefined : reply.ticket };
+    return { admission, ticket: taken };
   }
 
   /** @returns `undefined` if the store has failed */
@@ -114,15 +138,17 @@ export class Decider {
     inquest: Inquest,
     now: Millis | undefined,
     mode: Mode,
+    tell: Tell,
   ): AnyAdmission {
     const { inquiry } = group?.entrance ?? rules.policy.unmatched;
     const strategy = group === undefined ? 'deny' : rules.fallback.strategyOf(group.name);
     const decided = local === undefined ? undefined : rules.fallback.decide(local, mode);
-    if (decided !== undefined) return decided;
+    if (decided !== undefined) return told(decided, undefined, tell);
     return inquest.decide(undefined, now ?? toInstant(this.#desk.clock.now()), 'peek', (isAgreed) => {
       const reason = isAgreed ? undefined : inquiry.blocking?.reason;
       const denied = reason ?? (strategy === 'allow' ? undefined : 'store-failure');
-      return new DistributedAdmissionAnswer(inquiry, this.#desk, undefined, denied, 'fallback');
+      const answer = new DistributedAdmissionAnswer(inquiry, this.#desk, undefined, denied, 'fallback');
+      return told(answer, inquiry, tell);
     });
   }
 
@@ -143,4 +169,9 @@ export class Decider {
     const line = this.#line(call, 0, ticket, 0);
     if (first !== undefined && line !== undefined) await this.#desk.store.leave(line, first);
   }
+}
+
+function told<T extends DistributedDecision>(decision: T, inquiry: Inquiry | undefined, tell: Tell): T {
+  tell(decision, inquiry);
+  return decision;
 }

@@ -37,6 +37,10 @@ export class Denials {
     return undefined;
   }
 
+  get size(): number {
+    return this.#byRequest.size;
+  }
+
   keep(id: string, denial: Denial): void {
     this.#byRequest.set(id, denial);
   }

@@ -5,22 +5,27 @@
  * @module
  */
 
-import { type AcquireOptions, checkPriority, checkTimeout } from '../concurrency/gate.ts';
+import { type AcquireOptions, checkPriority, checkTimeout, disposed } from '../concurrency/gate.ts';
+import type { ReloadOptions } from '../engine/contract.ts';
+import { copyOfDescriptor, copyOfPolicy } from '../engine/copies.ts';
 import { locate } from '../engine/locate.ts';
-import { checkRatesOnly } from '../engine/request.ts';
+import { checkRatesOnly, type Sources } from '../engine/request.ts';
 import { checkFields } from '../errors.ts';
 import { Answer } from '../limiter/answer.ts';
-import type { Decision, Reason } from '../limiter/decision.ts';
+import type { Decision } from '../limiter/decision.ts';
 import { DeniedError } from '../limiter/denied-error.ts';
 import { stateFrom } from '../limiter/state-options.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
 import type { LooseDescriptor, Partition } from '../policy/descriptor.ts';
+import { diffPolicies, type ReloadReport, tellDiff } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { type Clock, type Millis, systemClock, toInstant } from '../time.ts';
 import type { Desk } from './admission.ts';
 import type { DistributedDecision } from './answer.ts';
+import { Applicant } from './applicant.ts';
 import type { Call } from './call.ts';
+import { checkCarry } from './carry.ts';
 import { checkId, checkStore, denialsFrom, patienceFrom, shareFrom } from './checks.ts';
 import type {
   DistributedAcquireOptions,
@@ -28,16 +33,21 @@ import type {
   DistributedCheckOptions,
   DistributedEngine,
   DistributedEngineOptions,
+  DistributedStats,
 } from './contract.ts';
 import { type Changes, corrections, storeKey } from './corrections.ts';
 import { Decider } from './decider.ts';
 import { Denials } from './denials.ts';
+import type { DistributedEventListener, DistributedEventName } from './events.ts';
+import { type DistributedExplanation, explain } from './explain.ts';
 import { LocalAdmission } from './fallback.ts';
-import { GuardedStore } from './guard.ts';
+import { GuardedStore, type StoreEvent } from './guard.ts';
+import { Ledger } from './ledger.ts';
 import { operationIds } from './operation.ts';
-import { Rules } from './rules.ts';
-import type { Store, StoreKey } from './store.ts';
-import { type AnyAdmission, type Attempt, waitForTurn } from './turn.ts';
+import { Rules, type RulesOptions } from './rules.ts';
+import { Sleepers } from './sleepers.ts';
+import type { StoreKey } from './store.ts';
+import { type AnyAdmission, waitForTurn } from './turn.ts';
 
 export type { DecisionSource, DistributedDecision } from './answer.ts';
 export type {
@@ -46,7 +56,18 @@ export type {
   DistributedCheckOptions,
   DistributedEngine,
   DistributedEngineOptions,
+  DistributedStats,
 } from './contract.ts';
+export type {
+  DistributedDecisionEvent,
+  DistributedEventListener,
+  DistributedEventName,
+  DistributedEvents,
+  DistributedGrantedEvent,
+  DistributedListenerErrorEvent,
+  DistributedQueuedEvent,
+} from './events.ts';
+export type { DistributedExplanation } from './explain.ts';
 export type { StoreEvent } from './guard.ts';
 export type {
   Store,
@@ -86,23 +107,34 @@ export function createDistributedEngine<const P extends PolicyDocument>(
 }
 
 class StoreEngine implements DistributedEngine, Desk {
-  readonly #rules: Rules;
+  readonly #made: RulesOptions;
+  /** Those of the policy in force. What is on its way keeps those by which it was read. */
+  #rules: Rules;
   readonly #decider: Decider;
-  readonly store: Store;
+  readonly #ledger = new Ledger();
+  readonly #sleepers: Sleepers;
+  readonly #newDenials: () => Denials | undefined;
+  readonly store: GuardedStore;
   readonly clock: Clock;
   readonly nextId: () => string = operationIds();
 
   constructor(document: PolicyDocument, options: DistributedEngineOptions) {
     const { store, clock = systemClock, onStoreEvent } = options;
     stateFrom({ clock });
-    const parsed = parsePolicy(document);
+    const parsed = copyOfPolicy(parsePolicy(document));
     checkStore(store);
-    this.store = new GuardedStore(store, clock, patienceFrom(options), onStoreEvent);
+    const tell = (event: StoreEvent): void => {
+      this.#ledger.onStore(event);
+      onStoreEvent?.(event);
+    };
+    this.store = new GuardedStore(store, clock, patienceFrom(options), tell);
     this.clock = clock;
+    this.#sleepers = new Sleepers(clock);
     const most = denialsFrom(options);
-    this.#decider = new Decider(this, most === undefined ? undefined : new Denials(most, clock));
-    const share = shareFrom(options);
-    this.#rules = new Rules(parsed, { store, clock, share, owner: this });
+    this.#newDenials = () => (most === undefined ? undefined : new Denials(most, clock));
+    this.#decider = new Decider(this, this.#ledger, this.#newDenials());
+    this.#made = { store, clock, share: shareFrom(options), owner: this };
+    this.#rules = new Rules(parsed, this.#made);
   }
 
   get policy(): PolicyDocument {
@@ -114,14 +146,25 @@ class StoreEngine implements DistributedEngine, Desk {
     if (call.group !== undefined) checkRatesOnly(call.group);
     // Whoever only checks does not pass those who wait for the same rate either.
     if (call.group?.entrance.queue !== undefined) return this.#admit(call, { ...options });
-    return this.#decider.decide(call, given(options), 'charge');
+    return this.#decider.decide(call, given(options), 'charge', this.#ledger.onDecided);
   }
 
   async peek(descriptor: LooseDescriptor, options?: DistributedCheckOptions): Promise<DistributedDecision> {
     return this.#decider.decide(this.#read(descriptor), given(options), 'peek');
   }
 
+  async explain(
+    descriptor: LooseDescriptor,
+    options?: DistributedCheckOptions,
+  ): Promise<DistributedExplanation> {
+    const sources: Sources = new Map();
+    const call = this.#rules.read(descriptor, this.nextId(), sources);
+    const asked = { call, descriptor: copyOfDescriptor(descriptor), sources, now: given(options) };
+    return explain(this.#decider, asked);
+  }
+
   async tryAcquire(descriptor: LooseDescriptor, options?: DistributedAcquireOptions): Promise<AnyAdmission> {
+    this.#checkOpen();
     return this.#admit(this.#read(descriptor), { ...options });
   }
 
@@ -129,21 +172,23 @@ class StoreEngine implements DistributedEngine, Desk {
     descriptor: LooseDescriptor,
     options: AcquireOptions & DistributedAcquireOptions = {},
   ): Promise<AnyAdmission> {
+    this.#checkOpen();
     const call = this.#read(descriptor);
     const { queue } = call.group?.entrance ?? {};
     const priority = checkPriority(options.priority);
     const patience = checkTimeout(options.timeout) ?? queue?.timeout ?? 0;
-    const attempt = (ticket: string | undefined, keep: Millis, refusal?: Reason): Promise<Attempt> =>
-      this.#decider.attempt(call, given(options), priority, { ticket, keep, refusal });
+    const now = given(options);
     if (options.id !== undefined) call.leaseId = checkId(options.id);
-    if (queue === undefined) return (await attempt(undefined, 0)).admission;
-    return waitForTurn({
-      clock: this.clock,
-      patience,
-      signal: options.signal,
-      attempt,
-      leave: (ticket) => this.#decider.leave(call, ticket),
+    if (queue === undefined) return (await this.#decider.attempt(call, now, priority, { keep: 0 })).admission;
+    const applicant = new Applicant(this.#decider, call, {
+      descriptor: copyOfDescriptor(descriptor),
+      now,
+      priority,
+      reread: (kept, { rules }) => (rules === this.#rules ? undefined : this.#read(kept)),
     });
+    const { clock } = this;
+    const waiting = { clock, sleepers: this.#sleepers, ledger: this.#ledger, patience, applicant };
+    return waitForTurn({ ...waiting, signal: options.signal });
   }
 
   async run<T>(
@@ -199,6 +244,56 @@ class StoreEngine implements DistributedEngine, Desk {
       tables.map((each) => storeKey(each, key)),
       given(options),
     );
+  }
+
+  stats(): DistributedStats {
+    const { allowed, denied, sources, waiting, denialHits, listenerErrors } = this.#ledger;
+    const { failed, leftAloneUntil } = this.store;
+    const shadows = [...this.#rules.policy.limits.values()].flatMap(({ slot: { name, agreement } }) =>
+      agreement === undefined ? [] : [[name, { ...agreement }] as const],
+    );
+    return {
+      ...{ allowed, denied, sources: { ...sources }, waiting },
+      store: { failures: failed, leftAloneUntil },
+      denialCache: { size: this.#decider.denials?.size ?? 0, hits: denialHits },
+      shadows: Object.fromEntries(shadows),
+      listenerErrors,
+    };
+  }
+
+  reload(document: PolicyDocument, options: ReloadOptions = {}): ReloadReport {
+    const before = this.#rules;
+    const rules = new Rules(copyOfPolicy(parsePolicy(document)), { ...this.#made, before });
+    const [was, is] = [before.policy.document, rules.policy.document];
+    checkCarry(options, [was, is]);
+    const diff = diffPolicies(was, is);
+    const report = { ...diff, usage: rules.usage, text: tellDiff(diff, rules.usage) };
+    // From here on nothing can fail.
+    rules.takeOver(before);
+    this.#rules = rules;
+    this.#onReloaded();
+    this.#ledger.onReloaded(report);
+    return report;
+  }
+
+  /** Lets go of all that holds by the policy from before. */
+  #onReloaded(): void {
+    // Another one, since what is on its way may still put in what it was denied by then.
+    this.#decider.denials = this.#newDenials();
+    this.#sleepers.wake();
+  }
+
+  on<E extends DistributedEventName>(event: E, listener: DistributedEventListener<E>): () => void {
+    return this.#ledger.on(event, listener);
+  }
+
+  dispose(): void {
+    this.#sleepers.close(disposed());
+  }
+
+  /** @throws DescriptorError (`disposed`) */
+  #checkOpen(): void {
+    if (this.#sleepers.error !== undefined) throw this.#sleepers.error;
   }
 
   #read(descriptor: LooseDescriptor): Call {

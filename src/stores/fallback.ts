@@ -34,8 +34,9 @@ export class Fallback {
   readonly #units: ReadonlySet<string>;
   /** Fields that a path may bring. */
   readonly #fields: readonly string[];
+  readonly #document: PolicyDocument;
   /** Knows only the limits that say `local`. */
-  readonly #engine: Engine | undefined;
+  #engine: Engine | undefined;
 
   /** @param share - of each quota, above 0 to 1 */
   constructor(document: PolicyDocument, share: number, clock: Clock) {
@@ -48,7 +49,16 @@ export class Fallback {
     const fields = local.flatMap(([, { per }]) => per ?? []);
     const where = (document.overrides ?? []).flatMap((override) => Object.keys(override.where));
     this.#fields = [...new Set([...fields, ...where])];
-    if (local.length > 0) this.#engine = createEngine(localPolicy(document, this.#limits, share), { clock });
+    this.#document = localPolicy(document, this.#limits, share);
+    if (local.length > 0) this.#engine = createEngine(this.#document, { clock });
+  }
+
+  /** Goes on with the usage, and with the permits, that `before` has granted; it decides nothing any more. */
+  takeOver(before: Fallback): void {
+    if (before.#engine === undefined) return;
+    this.#engine = before.#engine;
+    this.#engine.reload(this.#document);
+    before.#engine = undefined;
   }
 
   strategyOf(group: string): Strategy {

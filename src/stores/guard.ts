@@ -58,6 +58,9 @@ export class GuardedStore implements Store {
   readonly #clock: Clock;
   readonly #patience: Patience;
   readonly #tell: (event: StoreEvent) => void;
+  /** Calls that have failed so far. */
+  failed = 0;
+  /** The same since one succeeded. */
   #failures = 0;
   /** Until when the store is left alone. */
   #openUntil: Millis = 0;
@@ -71,6 +74,11 @@ export class GuardedStore implements Store {
     this.#clock = clock;
     this.#patience = patience;
     this.#tell = teller(tell);
+  }
+
+  /** Until when the store is left alone, by the engine's clock; `undefined` if it is not. */
+  get leftAloneUntil(): Millis | undefined {
+    return this.#openUntil === 0 ? undefined : this.#openUntil;
   }
 
   /** Asked again if the connection broke: the store does an operation once. */
@@ -151,6 +159,7 @@ export class GuardedStore implements Store {
 
   #fail(error: StoreError): void {
     this.#failures++;
+    this.failed++;
     this.#tell({ type: 'failed', error });
     const { failures, pause } = this.#patience;
     if (this.#failures < failures) return;

@@ -86,7 +86,11 @@ export class Inquest {
     const key = rates[0]?.key ?? permits[0]?.question.key;
     if (key === undefined) return;
     const { partition } = table;
-    const limits = rates.map(({ slot, terms, cost }) => ({ name: slot.name, plan: terms, cost }));
+    const limits = rates.map(({ slot: { name }, terms, cost }) => ({
+      name: table.names.get(name) ?? name,
+      plan: terms,
+      cost,
+    }));
     const asked = permits.map(({ question: { slot, terms, cost, leave, lease } }) => {
       // All permits of an admission are held as long as the shortest of its leases; those of shadows by themselves.
       const length = partition.isShadow ? lease : this.#length;

@@ -1,10 +1,13 @@
-import { fillQuestions, type Request, readRequest } from '../engine/request.ts';
+import { fillQuestions, type Request, readRequest, type Sources } from '../engine/request.ts';
 import { stateFrom } from '../limiter/state-options.ts';
+import type { UsageReport } from '../policy/carry.ts';
 import { type CompiledGroup, type CompiledPolicy, compilePolicy } from '../policy/compile.ts';
 import type { LooseDescriptor } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { Clock } from '../time.ts';
 import type { Call } from './call.ts';
+import { earlierOf, usageOf } from './carry.ts';
+import { cellsName } from './cells.ts';
 import { checkLimits } from './checks.ts';
 import { scratch } from './corrections.ts';
 import { Fallback, type LocalRequest } from './fallback.ts';
@@ -21,29 +24,41 @@ export interface RulesOptions {
   readonly share: number;
   /** Whose decisions these are. */
   readonly owner: object;
+  /** What is in force; nothing of it changes before {@link Rules.takeOver}. */
+  readonly before?: Rules | undefined;
 }
 
 /** A policy, made ready to be decided by a store. */
 export class Rules {
   readonly policy: CompiledPolicy;
   readonly fallback: Fallback;
+  /** What becomes of usage. */
+  readonly usage: readonly UsageReport[];
   readonly #sites: ReadonlyMap<CompiledGroup, readonly Site[]>;
 
   /**
    * @param document - a whole policy, parsed
    * @throws PolicyError for limits that the store cannot keep
    */
-  constructor(document: PolicyDocument, { store, clock, share, owner }: RulesOptions) {
+  constructor(document: PolicyDocument, { store, clock, share, owner, before }: RulesOptions) {
     checkLimits(document, store);
     const partitions = storePartitions(document, store.isPartitioned);
     this.fallback = new Fallback(document, share, clock);
-    this.policy = compilePolicy(document, {}, stateFrom({ clock }).table, owner, undefined, ScratchTable);
+    const earlier = before && { policy: earlierOf(before.policy), carry: () => 'keep' as const, now: 0 };
+    this.policy = compilePolicy(document, {}, stateFrom({ clock }).table, owner, earlier, ScratchTable);
+    const names = new Map(
+      [...this.policy.limits].map(([name, limit]) => [name, cellsName(name, limit.document)]),
+    );
     for (const isShadow of [false, true]) {
       for (const [id, { table }] of this.policy[isShadow ? 'shadows' : 'partitions']) {
         const partition = partitions.get(id);
-        if (partition !== undefined) scratch(table).partition = { ...partition, isShadow };
+        if (partition === undefined) continue;
+        // Where it does not matter what is kept together, that must not say where it is kept: groups may change.
+        const slot = store.isPartitioned ? partition.slot : partition.fields;
+        Object.assign(scratch(table), { partition: { ...partition, slot, isShadow }, names });
       }
     }
+    this.usage = before === undefined ? [] : usageOf(before.policy, this.policy);
     const groups = [...this.policy.groups.values()];
     this.#sites = new Map(groups.map((group) => [group, sitesOf(group, this.policy)]));
   }
@@ -52,14 +67,15 @@ export class Rules {
    * Reads a request, to be asked as often as need be.
    *
    * @param id - of the operation
+   * @param sources - where each quota came from is written here, if given
    * @throws DescriptorError or CostError naming the field that is wrong
    */
-  read(descriptor: LooseDescriptor, id: string): Call {
+  read(descriptor: LooseDescriptor, id: string, sources?: Sources): Call {
     const request = readRequest(this.policy, descriptor);
     const { group } = request;
-    const call = { rules: this, id, leaseId: id };
+    const call = { rules: this, id, leaseId: id, request };
     if (group === undefined) return { ...call, group, inquest: undefined, lineKey: '', local: undefined };
-    fillQuestions(this.policy, group, descriptor, request);
+    fillQuestions(this.policy, group, descriptor, request, sources);
     return {
       ...call,
       group,
@@ -67,6 +83,11 @@ export class Rules {
       local: this.#localRequest(descriptor, group, request),
       lineKey: group.entrance.queue === undefined ? '' : group.entrance.lineKey(),
     };
+  }
+
+  /** Has what this process decides by itself go on with the usage from before. Nothing can fail here. */
+  takeOver({ fallback }: Rules): void {
+    this.fallback.takeOver(fallback);
   }
 
   /** What this process needs to know to decide by itself, where the policy has it do so: the caller's object may change. */

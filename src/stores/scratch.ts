@@ -17,6 +17,8 @@ export interface ScratchLimit {
 export class ScratchTable extends PartitionTable {
   /** What the store calls it; set when the policy has been compiled. */
   partition: StorePartition = { fields: [], slot: [], isShadow: false };
+  /** What the store calls the cells of each limit; set then, too. */
+  names: ReadonlyMap<string, string> = new Map();
   readonly #at: number;
   #born = 0;
   #blocked: string | undefined;

@@ -13,8 +13,8 @@ export interface StorePartition {
   /** Fields of its keys, sorted. */
   readonly fields: readonly string[];
   /**
-   * Some of these fields: rows that are asked about together have the same values there, so a store may keep them in one
-   * place. None: everything in one place.
+   * Where {@link Store.isPartitioned}, some of these fields: rows that are asked about together have the same values there,
+   * so a store may keep them in one place; none: everything in one place. Elsewhere, all fields.
    */
   readonly slot: readonly string[];
   /** Whether it is that of shadow limits: they never deny, and each is charged only if it agrees. It has rows of its own. */
@@ -23,7 +23,7 @@ export interface StorePartition {
 
 /** What one limit is asked, or what it was charged. */
 export interface StoreLimit {
-  /** Name of the limit in the policy. */
+  /** What its cells are called: the name of the limit, and what their meaning depends on, such as `reads.f60000`. */
   readonly name: string;
   /** What it grants to this request, by one of {@link Store.algorithms}. */
   readonly plan: Plan;

@@ -1,8 +1,10 @@
 import { type AcquireOptions, checkSignal } from '../concurrency/gate.ts';
 import type { Reason } from '../limiter/decision.ts';
-import { type Clock, type Millis, wakeByTimer } from '../time.ts';
+import type { Clock, Millis } from '../time.ts';
 import type { DistributedAdmissionAnswer } from './admission.ts';
 import type { LocalAdmission } from './fallback.ts';
+import type { Ledger } from './ledger.ts';
+import type { Sleepers } from './sleepers.ts';
 
 /** An answer of a store, or one that this process has given by itself. */
 export type AnyAdmission = DistributedAdmissionAnswer | LocalAdmission;
@@ -16,12 +18,16 @@ export interface Attempt {
 /** Somebody who waits. */
 interface Waiting {
   readonly clock: Clock;
+  readonly sleepers: Sleepers;
+  readonly ledger: Ledger;
   /** How long at most; `Infinity`: until it is its turn. */
   readonly patience: Millis;
   readonly signal: AcquireOptions['signal'];
-  /** Asks the store; `keep` is how long it keeps a place for the next time. */
-  attempt(ticket: string | undefined, keep: Millis, refusal?: Reason): Promise<Attempt>;
-  leave(ticket: string): Promise<void>;
+  readonly applicant: {
+    /** Asks the store; `keep` is how long it keeps a place for the next time. */
+    attempt(ticket: string | undefined, keep: Millis, refusal?: Reason): Promise<Attempt>;
+    leave(ticket: string): Promise<void>;
+  };
 }
 
 /** For how long a place is kept for somebody who does not look for it. */
@@ -33,34 +39,50 @@ const MOST_SLEEP: Millis = 75;
 const LONGEST_SLEEP: Millis = 1000;
 
 /** Asks until it is admitted, its patience is at an end, or waiting does not help. */
-export async function waitForTurn({
-  clock,
-  patience,
-  attempt,
-  leave,
-  ...options
-}: Waiting): Promise<AnyAdmission> {
-  const early = typeof options.signal === 'function' ? undefined : checkSignal(options.signal);
+export async function waitForTurn(waiting: Waiting): Promise<AnyAdmission> {
+  const { clock, patience, signal, applicant, ledger } = waiting;
+  const early = typeof signal === 'function' ? undefined : checkSignal(signal);
   early?.throwIfAborted();
-  if (patience === 0) return (await attempt(undefined, 0, 'queue-timeout')).admission;
+  if (patience === 0) return (await applicant.attempt(undefined, 0, 'queue-timeout')).admission;
   const deadline = clock.now() + patience;
-  let { admission, ticket } = await attempt(undefined, KEEP);
-  if (ticket === undefined && !early?.aborted) return admission;
+  const first = await applicant.attempt(undefined, KEEP);
+  if (first.ticket === undefined && !early?.aborted) return first.admission;
+  const isQueued = first.ticket !== undefined;
+  if (isQueued) ledger.onQueued(first.admission);
+  try {
+    const admission = await waitInLine(waiting, first, deadline);
+    if (isQueued && admission.allowed) ledger.onGranted(admission, first.admission);
+    return admission;
+  } finally {
+    if (isQueued) ledger.waiting--;
+  }
+}
+
+async function waitInLine(
+  { clock, sleepers, applicant, ...options }: Waiting,
+  first: Attempt,
+  deadline: Millis,
+): Promise<AnyAdmission> {
+  let { admission, ticket } = first;
   const signal = typeof options.signal === 'function' ? checkSignal(options.signal()) : options.signal;
+  const isOver = (): boolean => signal?.aborted === true || sleepers.error !== undefined;
   for (;;) {
-    if (signal?.aborted) {
+    if (isOver()) {
       // It may have been admitted in the meantime.
-      await Promise.allSettled([admission.cancel(), ticket === undefined ? undefined : leave(ticket)]);
-      throw signal.reason;
+      await Promise.allSettled([
+        admission.cancel(),
+        ticket === undefined ? undefined : applicant.leave(ticket),
+      ]);
+      throw signal?.aborted ? signal.reason : sleepers.error;
     }
     if (ticket === undefined || admission.allowed) return admission;
     const left = deadline - clock.now();
     if (left <= 0) break;
-    await sleep(clock, Math.min(left, pause(admission)), signal);
-    if (!signal?.aborted && clock.now() < deadline) ({ admission, ticket } = await attempt(ticket, KEEP));
+    await sleepers.sleep(Math.min(left, pause(admission)), signal);
+    if (!isOver() && clock.now() < deadline) ({ admission, ticket } = await applicant.attempt(ticket, KEEP));
   }
-  const last = await attempt(ticket, 0, 'queue-timeout');
-  if (!last.admission.allowed) await leave(ticket).catch(() => undefined);
+  const last = await applicant.attempt(ticket, 0, 'queue-timeout');
+  if (!last.admission.allowed) await applicant.leave(ticket).catch(() => undefined);
   return last.admission;
 }
 
@@ -69,17 +91,4 @@ function pause({ reason, at, retryAt }: AnyAdmission): Millis {
   const chance = LEAST_SLEEP + Math.floor(Math.random() * (MOST_SLEEP - LEAST_SLEEP));
   if (reason !== 'quota' || retryAt === undefined) return chance;
   return Math.min(LONGEST_SLEEP, Math.max(retryAt - at, LEAST_SLEEP));
-}
-
-function sleep(clock: Clock, length: Millis, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      cancel();
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
-    const at = clock.now() + Math.ceil(length);
-    const cancel = clock.wakeAt?.(at, end) ?? wakeByTimer(clock, at, end);
-    signal?.addEventListener('abort', end, { once: true });
-  });
 }

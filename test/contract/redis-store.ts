@@ -130,7 +130,7 @@ export function describeRedisStore(name: string, reach: () => Reached | Promise<
         {
           partition: { fields: ['account'], slot: ['account'], isShadow: false },
           values: ['x'],
-          limits: [{ name: 'reads', plan: fixedWindow({ quota: 3, window: '1h' }), cost: 1 }],
+          limits: [{ name: 'reads.f3600000', plan: fixedWindow({ quota: 3, window: '1h' }), cost: 1 }],
           permits: [],
         },
       ];
@@ -183,11 +183,16 @@ export function describeRedisStore(name: string, reach: () => Reached | Promise<
         const { at } = await engine.check({ group: 'send', account: 'acct_42', number: '+44' });
         const keys = (await reached.look.keys(`${prefix}:*`)).filter((key) => !key.includes(':op:'));
         expect(keys.sort()).toEqual([
+          `${prefix}:{account=acct_42,number=%2b44}`,
           `${prefix}:{account=acct_42}`,
-          `${prefix}:{account=acct_42}:number=%2b44`,
         ]);
         expect(await reached.look.hgetall(`${prefix}:{account=acct_42}`)).toEqual({
-          ...{ 'reads.start': `${at}`, 'reads.used': '1', 'pace.ms': `${at + 1_800_000}`, 'pace.ticks': '0' },
+          ...{
+            'reads.f3600000.start': `${at}`,
+            'reads.f3600000.used': '1',
+            'pace.b.ms': `${at + 1_800_000}`,
+            'pace.b.ticks': '0',
+          },
           ...{ until: `${at + 3_600_000}`, born: expect.stringMatching(/^\d{16}$/) },
         });
         for (const key of await reached.look.keys(`${prefix}:*`))
@@ -204,12 +209,12 @@ export function describeRedisStore(name: string, reach: () => Reached | Promise<
           allowed: true,
           remaining: 2,
         });
-        await reached.look.hset(key, 'reads.start', 'NaN', 'reads.used', '3');
+        await reached.look.hset(key, 'reads.f3600000.start', 'NaN', 'reads.f3600000.used', '3');
         expect(await engine.check({ group: 'read', account: 'x' })).toMatchObject({
           allowed: false,
           remaining: 0,
         });
-        expect(await reached.look.hget(key, 'reads.start')).toMatch(/^\d{13}$/);
+        expect(await reached.look.hget(key, 'reads.f3600000.start')).toMatch(/^\d{13}$/);
       },
     );
   });
