@@ -6,11 +6,36 @@
  */
 
 import { type BatchObservableCallback, type Meter, metrics } from '@opentelemetry/api';
-import type { Engine } from '../engine/contract.ts';
-import type { DecisionEvent } from '../engine/events.ts';
+import type { DecisionEvent, NearLimitEvent, ReloadedEvent } from '../engine/events.ts';
 import { checkFields, PolicyError, show } from '../errors.ts';
-import { READINGS, type Sources } from './readings.ts';
+import type { Decision } from '../limiter/decision.ts';
+import type { Millis } from '../time.ts';
+import { type Counts, READINGS, type Sources } from './readings.ts';
 import { Tally } from './tally.ts';
+
+export type { Counts } from './readings.ts';
+
+/** What is needed of an engine: one in process has it, and a distributed one. */
+export interface Instrumented {
+  /** Has a listener called; what it returns ends that. */
+  on(event: 'allowed' | 'denied', listener: (event: DecisionEvent) => unknown): () => void;
+  /** The same, for charges that cross the share of a limit that is worth telling. */
+  on(event: 'near-limit', listener: (event: NearLimitEvent) => unknown): () => void;
+  /** The same, for those who have waited. */
+  on(event: 'granted', listener: (event: GrantedAfter) => unknown): () => void;
+  /** The same, for policies put in force. */
+  on(event: 'reloaded', listener: (event: ReloadedEvent) => unknown): () => void;
+  /** What it has counted. */
+  stats(): Counts;
+}
+
+/** Who has waited, and for how long. */
+export interface GrantedAfter {
+  /** The admission that was waited for. */
+  readonly admission: Decision;
+  /** For how long, in milliseconds. */
+  readonly waited: Millis;
+}
 
 /** Options of {@link instrument}. */
 export interface InstrumentOptions {
@@ -30,13 +55,11 @@ const WAIT_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
  * Counts decisions, waits and reloads from now on, and reads everything else from `engine.stats()` when metrics are
  * collected. What was decided before is not told.
  *
+ * @param engine - in process or distributed: of the latter, this process's part is told
  * @returns ends it
  * @throws PolicyError for an unknown option, a prefix or a meter that is none
  */
-export function instrument(
-  engine: Pick<Engine, 'on' | 'stats'>,
-  options: InstrumentOptions = {},
-): () => void {
+export function instrument(engine: Instrumented, options: InstrumentOptions = {}): () => void {
   const { meter, prefix } = checked(options);
   const decisions = new Tally('group', 'limit', 'outcome', 'reason');
   const nearLimit = new Tally('group', 'limit');

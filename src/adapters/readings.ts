@@ -1,12 +1,25 @@
 import type { EngineStats } from '../engine/contract.ts';
+import type { Millis } from '../time.ts';
 import type { Labels, Tally } from './tally.ts';
 
 /** One figure, with what tells it apart from others of the same metric. */
 type Reading = readonly [value: number, labels?: Labels];
 
+/** Counts of an engine. What it keeps by itself is there only in process, what it makes of a store only in a distributed one. */
+export interface Counts
+  extends Pick<EngineStats, 'waiting' | 'shadows' | 'listenerErrors'>,
+    Partial<Pick<EngineStats, 'permits' | 'partitions' | 'leases'>> {
+  /** Decisions by who made them. */
+  readonly sources?: Readonly<Record<string, number>>;
+  /** Calls of the store that have failed, and until when it is left alone. */
+  readonly store?: { readonly failures: number; readonly leftAloneUntil: Millis | undefined };
+  /** Denials kept in process, and how often one was found. */
+  readonly denialCache?: { readonly size: number; readonly hits: number };
+}
+
 /** What there is to read. */
 export interface Sources {
-  readonly stats: EngineStats;
+  readonly stats: Counts;
   readonly decisions: Tally;
   readonly nearLimit: Tally;
 }
@@ -76,12 +89,12 @@ export const READINGS: Readonly<Record<string, ReadMetric>> = {
   'leases.granted': {
     kind: 'Counter',
     description: 'Leases granted.',
-    read: ({ stats: { leases } }) => [[leases.granted]],
+    read: ({ stats: { leases } }) => (leases === undefined ? [] : [[leases.granted]]),
   },
   'leases.expired': {
     kind: 'Counter',
     description: 'Leases whose time was up before they were released.',
-    read: ({ stats: { leases } }) => [[leases.expired]],
+    read: ({ stats: { leases } }) => (leases === undefined ? [] : [[leases.expired]]),
   },
   'shadow.decisions': {
     kind: 'Counter',
@@ -92,6 +105,32 @@ export const READINGS: Readonly<Record<string, ReadMetric>> = {
       ...by('limit', shadows, ({ wouldAllow }) => wouldAllow, { verdict: 'would-allow' }),
     ],
   },
+  'decisions.made': {
+    kind: 'Counter',
+    description: 'Decisions of a distributed engine, by who made them.',
+    read: ({ stats: { sources } }) => by('source', sources, (count) => count),
+  },
+  'store.failures': {
+    kind: 'Counter',
+    description: 'Calls of the store that have failed.',
+    read: ({ stats: { store } }) => (store === undefined ? [] : [[store.failures]]),
+  },
+  'store.left_alone': {
+    kind: 'Gauge',
+    description: 'Whether the store is left alone: 1 or 0.',
+    read: ({ stats: { store } }) =>
+      store === undefined ? [] : [[store.leftAloneUntil === undefined ? 0 : 1]],
+  },
+  'denials.kept': {
+    kind: 'Gauge',
+    description: 'Denials kept in process.',
+    read: ({ stats: { denialCache } }) => (denialCache === undefined ? [] : [[denialCache.size]]),
+  },
+  'denials.found': {
+    kind: 'Counter',
+    description: 'Requests that were denied by a denial kept in process.',
+    read: ({ stats: { denialCache } }) => (denialCache === undefined ? [] : [[denialCache.hits]]),
+  },
   listener_errors: {
     kind: 'Counter',
     description: 'Times that a listener of an event threw.',
@@ -101,7 +140,7 @@ export const READINGS: Readonly<Record<string, ReadMetric>> = {
 
 function by<T>(
   label: string,
-  records: Readonly<Record<string, T>>,
+  records: Readonly<Record<string, T>> = {},
   read: (record: T) => number,
   more: Labels = {},
 ): Reading[] {

@@ -13,10 +13,12 @@ import {
   type DistributedEventName,
   type Store,
 } from 'headgate/distributed';
+import { instrument } from 'headgate/opentelemetry';
 import { redisStore } from 'headgate/redis';
 import { manualClock } from 'headgate/testing';
 import { describe, expect, it } from 'vitest';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
+import { openTarget } from '../../fixtures/scrape.ts';
 import { storeAt } from '../../fixtures/store-at.ts';
 
 const START = 1_700_000_000_000;
@@ -173,6 +175,39 @@ describe.skipIf(lacksServer())('a distributed engine', async () => {
     await one.check({ group: 'mine', account: 'x' });
     await Promise.resolve();
     expect(seen).toHaveLength(13);
+  });
+
+  it('should have metrics of its own, and those that an engine in process has of decisions', async () => {
+    const target = await openTarget();
+    const one = engine({ denialCache: 5 });
+    const stop = instrument(one, { meter: target.meter });
+    for (let i = 0; i < 6; i++) await one.check(read);
+    await Promise.resolve();
+    const samples = (await target.samples()).map(({ name, labels, value }) => [
+      name.replace('headgate_', ''),
+      Object.values(labels).join(' '),
+      value,
+    ]);
+    stop();
+    await target.close();
+    expect(samples).toEqual(
+      expect.arrayContaining([
+        ['decisions_total', 'read reads allowed ok', 4],
+        ['decisions_total', 'read reads denied quota', 2],
+        ['near_limit_total', 'read reads', 1],
+        ['shadow_decisions_total', 'reads.candidate would-deny', 1],
+        ['decisions_made_total', 'store', 5],
+        ['decisions_made_total', 'local', 1],
+        ['decisions_made_total', 'fallback', 0],
+        ['denials_kept', '', 1],
+        ['denials_found_total', '', 1],
+        ['store_failures_total', '', 0],
+        ['store_left_alone', '', 0],
+        ['queue_length', '', 0],
+        ['listener_errors_total', '', 0],
+      ]),
+    );
+    expect(samples.map(([name]) => name)).not.toContain('keys');
   });
 
   it('should survive its listeners, and know its events', async () => {
