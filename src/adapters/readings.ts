@@ -11,10 +11,20 @@ export interface Counts
     Partial<Pick<EngineStats, 'permits' | 'partitions' | 'leases'>> {
   /** Decisions by who made them. */
   readonly sources?: Readonly<Record<string, number>>;
-  /** Calls of the store that have failed, and until when it is left alone. */
-  readonly store?: { readonly failures: number; readonly leftAloneUntil: Millis | undefined };
-  /** Denials kept in process, and how often one was found. */
-  readonly denialCache?: { readonly size: number; readonly hits: number };
+  /** What this process has made of the store. */
+  readonly store?: {
+    /** Calls that have failed. */
+    readonly failures: number;
+    /** Until when it is left alone, if it is. */
+    readonly leftAloneUntil: Millis | undefined;
+  };
+  /** What is known in process of denials. */
+  readonly denialCache?: {
+    /** Denials kept. */
+    readonly size: number;
+    /** Requests that were denied by one of them. */
+    readonly hits: number;
+  };
 }
 
 /** What there is to read. */

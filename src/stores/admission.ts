@@ -2,8 +2,8 @@ import { type ActualCost, actualCost, checkActual, leaseLost } from '../concurre
 import type { Reason } from '../limiter/decision.ts';
 import type { Inquiry } from '../limiter/inquiry.ts';
 import { type Clock, type Millis, wakeByTimer } from '../time.ts';
+import type { DistributedAdmission } from './admitted.ts';
 import { type DecisionSource, DistributedAnswer } from './answer.ts';
-import type { DistributedAdmission } from './contract.ts';
 import type { Changes } from './corrections.ts';
 import type { Store, StoreLease, StoreRow } from './store.ts';
 

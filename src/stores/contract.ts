@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { ActualCost } from '../concurrency/admission.ts';
 import type { AcquireOptions } from '../concurrency/gate.ts';
 import type { ReloadOptions, ShadowStats } from '../engine/contract.ts';
 import type { Decision } from '../limiter/decision.ts';
@@ -13,9 +12,10 @@ import type { Descriptor, LimitName, Partition } from '../policy/descriptor.ts';
 import type { ReloadReport } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { Clock, Duration, Millis } from '../time.ts';
-import type { DecisionSource, DistributedDecision } from './answer.ts';
+import type { DistributedAdmission } from './admitted.ts';
+import type { DistributedDecision } from './answer.ts';
 import type { DistributedEventListener, DistributedEventName } from './events.ts';
-import type { DistributedExplanation } from './explain.ts';
+import type { DistributedExplanation } from './explanation.ts';
 import type { StoreEvent } from './guard.ts';
 import type { Store } from './store.ts';
 
@@ -56,34 +56,21 @@ export interface DistributedAcquireOptions extends DistributedCheckOptions {
   readonly id?: string;
 }
 
-/** A decision that may hold permits, in the store. On a denial its methods do nothing. */
-export interface DistributedAdmission extends DistributedDecision {
-  /** Gives the permits back, once: `true`. Later, and after the lease has expired: `false`, and nothing changes. */
-  release(): Promise<boolean>;
-  /** Starts the lease's time anew; `false` if it had ended. */
-  renew(): Promise<boolean>;
-  /** Corrects the charges to what the request turned out to cost, once; see `Admission.settle`. */
-  settle(actual: ActualCost): Promise<boolean>;
-  /** Gives everything back, charges and permits; `false` if it had been released, settled or cancelled. */
-  cancel(): Promise<boolean>;
-  /** Aborted when the lease is lost: it was not renewed in time, by this process's clock or by the store. */
-  readonly signal: AbortSignal;
-  /** Greater than that of every lease granted before; `undefined` where no permit is held. */
-  readonly fence: number | undefined;
-  /** When the lease expires, by the store's clock; `undefined` where no permit is held. */
-  readonly expiresAt: Millis | undefined;
-  /** {@link DistributedAdmission.release}, for `await using`. */
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
 /** Counts of one engine: of what this process has decided, not of what the store holds for all. */
 export interface DistributedStats {
   /** Requests allowed here: by `check`, `tryAcquire`, `acquire` or `run`. */
   readonly allowed: number;
   /** Requests denied here. */
   readonly denied: number;
-  /** Both, by who decided. What the denial cache has answered is `local`. */
-  readonly sources: { readonly [S in DecisionSource]: number };
+  /** Both, by who decided. */
+  readonly sources: {
+    /** By the store. */
+    readonly store: number;
+    /** By this process: without a limit, on its share of a quota, or by its denial cache. */
+    readonly local: number;
+    /** By what the policy says for when the store fails. */
+    readonly fallback: number;
+  };
   /** Requests that wait here, over all queues; those of other processes are not counted. */
   readonly waiting: number;
   /** What this process has made of the store. */
@@ -93,8 +80,13 @@ export interface DistributedStats {
     /** Until when it is left alone, by the engine's clock, or was until somebody tries; `undefined` while it works. */
     readonly leftAloneUntil: Millis | undefined;
   };
-  /** Denials kept in process, and how often one was found; 0 without a `denialCache`. */
-  readonly denialCache: { readonly size: number; readonly hits: number };
+  /** What is known here of denials; nothing without a `denialCache`. */
+  readonly denialCache: {
+    /** Denials kept. */
+    readonly size: number;
+    /** Requests that were denied by one of them. */
+    readonly hits: number;
+  };
   /** Shadow limits by name, candidates as `limit.candidate`: what enforcing them would have changed of decisions made here. */
   readonly shadows: { readonly [limit: string]: ShadowStats };
   /** How often a listener of this engine threw, or returned a promise that was rejected. */

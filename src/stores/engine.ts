@@ -22,6 +22,7 @@ import type { PolicyDocument } from '../policy/document.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { type Clock, type Millis, systemClock, toInstant } from '../time.ts';
 import type { Desk } from './admission.ts';
+import type { DistributedAdmission } from './admitted.ts';
 import type { DistributedDecision } from './answer.ts';
 import { Applicant } from './applicant.ts';
 import type { Call } from './call.ts';
@@ -29,7 +30,6 @@ import { checkCarry } from './carry.ts';
 import { checkId, checkStore, denialsFrom, patienceFrom, shareFrom } from './checks.ts';
 import type {
   DistributedAcquireOptions,
-  DistributedAdmission,
   DistributedCheckOptions,
   DistributedEngine,
   DistributedEngineOptions,
@@ -39,7 +39,8 @@ import { type Changes, corrections, storeKey } from './corrections.ts';
 import { Decider } from './decider.ts';
 import { Denials } from './denials.ts';
 import type { DistributedEventListener, DistributedEventName } from './events.ts';
-import { type DistributedExplanation, explain } from './explain.ts';
+import { explain } from './explain.ts';
+import type { DistributedExplanation } from './explanation.ts';
 import { LocalAdmission } from './fallback.ts';
 import { GuardedStore, type StoreEvent } from './guard.ts';
 import { Ledger } from './ledger.ts';
@@ -49,10 +50,10 @@ import { Sleepers } from './sleepers.ts';
 import type { StoreKey } from './store.ts';
 import { type AnyAdmission, waitForTurn } from './turn.ts';
 
+export type { DistributedAdmission } from './admitted.ts';
 export type { DecisionSource, DistributedDecision } from './answer.ts';
 export type {
   DistributedAcquireOptions,
-  DistributedAdmission,
   DistributedCheckOptions,
   DistributedEngine,
   DistributedEngineOptions,
@@ -67,7 +68,7 @@ export type {
   DistributedListenerErrorEvent,
   DistributedQueuedEvent,
 } from './events.ts';
-export type { DistributedExplanation } from './explain.ts';
+export type { DistributedExplanation } from './explanation.ts';
 export type { StoreEvent } from './guard.ts';
 export type {
   Store,

@@ -6,8 +6,8 @@
 
 import type { DecisionEvent, NearLimitEvent, ReloadedEvent } from '../engine/events.ts';
 import type { Millis } from '../time.ts';
+import type { DistributedAdmission } from './admitted.ts';
 import type { DistributedDecision } from './answer.ts';
-import type { DistributedAdmission } from './contract.ts';
 import type { StoreEvent } from './guard.ts';
 
 /** Of `allowed` and `denied`. */

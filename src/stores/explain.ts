@@ -1,19 +1,11 @@
-import { type Explanation, explanationOf, type LimitExplanation, limitsOf } from '../engine/explain.ts';
+import { explanationOf, type LimitExplanation, limitsOf } from '../engine/explain.ts';
 import type { Sources } from '../engine/request.ts';
 import type { LimitDecision } from '../limiter/decision.ts';
 import type { LooseDescriptor } from '../policy/descriptor.ts';
 import type { Millis } from '../time.ts';
-import type { DecisionSource, DistributedDecision } from './answer.ts';
 import type { Call } from './call.ts';
 import type { Decider } from './decider.ts';
-
-/** The whole story of one decision, and who would make it. */
-export interface DistributedExplanation extends Explanation {
-  /** The decision that `check` would make now. */
-  readonly decision: DistributedDecision;
-  /** Who would decide. While the store fails, what is `used` there is not known: it says 0, or what this process has used. */
-  readonly source: DecisionSource;
-}
+import type { DistributedExplanation } from './explanation.ts';
 
 /** What was asked. */
 interface Asked {

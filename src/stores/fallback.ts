@@ -13,7 +13,7 @@ import type { Descriptor, LooseDescriptor } from '../policy/descriptor.ts';
 import type { GrantDocument, LimitDocument, PolicyDocument } from '../policy/document.ts';
 import type { PathParams } from '../policy/match.ts';
 import type { Clock } from '../time.ts';
-import type { DistributedAdmission } from './contract.ts';
+import type { DistributedAdmission } from './admitted.ts';
 
 /** What becomes of a request: the strictest of what its limits say. */
 export type Strategy = 'deny' | 'allow' | 'local';

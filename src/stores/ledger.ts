@@ -2,6 +2,7 @@ import { Events } from '../engine/events.ts';
 import { EngineObserver } from '../engine/observer.ts';
 import { Inquiry } from '../limiter/inquiry.ts';
 import type { ReloadReport } from '../policy/diff.ts';
+import type { DistributedAdmission } from './admitted.ts';
 import type { DecisionSource, DistributedDecision } from './answer.ts';
 import {
   DISTRIBUTED_EVENTS,
@@ -10,7 +11,6 @@ import {
   type DistributedEvents,
 } from './events.ts';
 import type { StoreEvent } from './guard.ts';
-import type { AnyAdmission } from './turn.ts';
 
 /** Hears of a decision, while the inquiry, if there is one, still holds what each limit said. */
 export type Tell = (decision: DistributedDecision, inquiry: Inquiry | undefined) => void;
@@ -54,13 +54,13 @@ export class Ledger {
     this.#observer?.onDecided(decision, inquiry);
   };
 
-  onQueued({ group, at }: AnyAdmission): void {
+  onQueued({ group, at }: DistributedDecision): void {
     this.waiting++;
     if (this.#events?.heard.queued) this.#events.emit('queued', { group, at });
   }
 
   /** @param first - what was said when the waiting began */
-  onGranted(admission: AnyAdmission, first: AnyAdmission): void {
+  onGranted(admission: DistributedAdmission, first: DistributedDecision): void {
     if (this.#events?.heard.granted)
       this.#events.emit('granted', { admission, waited: Math.max(0, admission.at - first.at) });
   }
