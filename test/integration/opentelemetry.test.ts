@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { createEngine, type Engine, manualClock, type PolicyDocument } from 'headgate';
+import { createDistributedEngine, type Store } from 'headgate/distributed';
 import { instrument } from 'headgate/opentelemetry';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openTarget, type Sample, type Target } from '../fixtures/scrape.ts';
@@ -194,8 +195,13 @@ describe('docs/metrics.md', () => {
   it('should list every metric with its labels', async () => {
     instrument(engine, { meter: target.meter });
     await live();
+    const other = await openTarget();
+    const store = { algorithms: ['fixed-window', 'sliding-window'], decide: () => undefined };
+    instrument(createDistributedEngine(POLICY, { store: store as unknown as Store }), { meter: other.meter });
+    const samples = [...(await target.samples()), ...(await other.samples())];
+    await other.close();
     const found = new Map<string, Set<string>>();
-    for (const { name, labels } of await target.samples()) {
+    for (const { name, labels } of samples) {
       const metric = name.replace(/_(?:bucket|sum|count)$/, '');
       const known = found.get(metric) ?? new Set();
       found.set(metric, known);
