@@ -430,7 +430,8 @@ describe.skipIf(lacksServer())('a reload of one of several processes', async () 
 });
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 400; i++) {
+  // Sooner than a place expires by itself.
+  for (const end = Date.now() + 1500; Date.now() < end; ) {
     if (await isSo()) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
