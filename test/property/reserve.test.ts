@@ -149,6 +149,7 @@ const crowded: PolicyDocument = {
     say: { limits: ['keys', 'commands'] },
     hear: { limits: ['commands', 'keys', 'total'] },
     take: { limits: ['calls', 'lines', 'keys'] },
+    ring: { limits: ['keys', 'calls'] },
     dial: { limits: ['lines', 'keys', 'calls'], queue: { size: 2 } },
   },
   unmatched: 'deny',
@@ -165,7 +166,7 @@ function usage({ rows, leases }: MemoryStore, now: number): Map<string, number> 
 }
 
 interface Wish {
-  readonly group: 'say' | 'hear' | 'take' | 'dial';
+  readonly group: 'say' | 'hear' | 'take' | 'ring' | 'dial';
   readonly who: { readonly [field: string]: string };
   readonly engine: number;
   readonly isCancelled: boolean;
@@ -174,7 +175,7 @@ interface Wish {
 }
 
 const wish: fc.Arbitrary<Wish> = fc.record({
-  group: fc.constantFrom('say', 'hear', 'take', 'dial'),
+  group: fc.constantFrom('say', 'hear', 'take', 'ring', 'dial'),
   who: fc.record({
     apiKey: fc.constantFrom('k', 'l'),
     call: fc.constantFrom('c', 'd'),
@@ -234,7 +235,7 @@ async function crowd(s: fc.Scheduler, asked: readonly Wish[], lost: Lost = new M
   const leases = new Set<string>();
   const acting = asked.map(async (request) => {
     const { group, who, isCancelled, id } = request;
-    const isShared = id !== undefined && (group === 'take' || group === 'dial');
+    const isShared = id !== undefined && group !== 'say' && group !== 'hear';
     const lease = `${id}.${group}.${Object.values(who).join('.')}`;
     const admission = await engines[request.engine]?.tryAcquire(
       { group, ...who },
