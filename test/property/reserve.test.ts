@@ -1,72 +1,20 @@
 /** Limits that are kept in several slots: decided as in one place, whatever comes between, and never over a quota. */
 
 import * as fc from 'fast-check';
-import {
-  type Admission,
-  createEngine,
-  type Decision,
-  type HeadgateError,
-  isHeadgateError,
-  manualClock,
-  type PolicyDocument,
-  StoreError,
-} from 'headgate';
+import { type Admission, createEngine, manualClock, type PolicyDocument, StoreError } from 'headgate';
 import { createDistributedEngine, type DistributedAdmission } from 'headgate/distributed';
 import { describe, expect, it } from 'vitest';
 import { histories } from '../fixtures/distributed-histories.ts';
 import { count, MemoryStore, type Sent } from '../fixtures/memory-store.ts';
+import { expectSame, told } from '../fixtures/same-history.ts';
 
 const START = 1_760_000_000_123;
 
-/** Everything that a caller can read of a decision. */
-function told({ limits, ...decision }: Decision): object {
-  const { allowed, at, group, limit, quota, remaining, resetAt, retryAt, reason } = decision;
-  const all = limits.map((each) => ({ ...each }));
-  return { allowed, at, group, limit, quota, remaining, resetAt, retryAt, reason, all };
-}
-
-/** What it returns, or what it refuses a request with. */
-function attempt<T>(act: () => T): T | HeadgateError {
-  try {
-    return act();
-  } catch (error) {
-    if (isHeadgateError(error)) return error;
-    throw error;
-  }
-}
-
 describe('requests one after the other', () => {
   it('should be decided as by an engine in process', async () => {
-    const property = fc.asyncProperty(histories, async ({ policy, start, acts }) => {
-      const clock = manualClock(start);
-      const document = { ...policy, crossSlot: 'reserve' } as PolicyDocument;
-      const here = createEngine(document, { clock });
-      const there = createDistributedEngine(document, { store: new MemoryStore({ clock }), clock });
-      const pairs: [Decision, Decision][] = [];
-      for (const act of acts) {
-        // A clock that steps back may see what was given back from before a window that is over.
-        clock.advance(Math.max(0, act.wait));
-        if (act.does === 'check' || act.does === 'peek') {
-          const descriptor = { group: act.group, cost: act.cost, quotas: act.quotas, ...act.who };
-          const local = attempt(() => here[act.does](descriptor));
-          const remote = await there[act.does](descriptor).catch((error: unknown) => error as HeadgateError);
-          if (isHeadgateError(local) || isHeadgateError(remote)) {
-            expect(remote).toEqual(local);
-            continue;
-          }
-          expect(told(remote)).toEqual(told(local));
-          pairs.push([local, remote]);
-        } else if (act.does === 'refund') {
-          const pair = pairs[pairs.length - 1 - (act.which % Math.max(1, pairs.length))];
-          if (pair === undefined) continue;
-          here.refund(pair[0]);
-          await there.refund(pair[1]);
-        } else {
-          here.forget(act.who);
-          await there.forget(act.who);
-        }
-      }
-    });
+    const property = fc.asyncProperty(histories, (history) =>
+      expectSame(history, new MemoryStore({ clock: manualClock() })),
+    );
     await fc.assert(property, { numRuns: 300 });
   }, 120_000);
 
