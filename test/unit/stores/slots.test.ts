@@ -64,6 +64,50 @@ describe('the slots of a policy', () => {
   });
 });
 
+describe("the slots of a policy that says crossSlot: 'reserve'", () => {
+  const reserving = (document: PolicyDocument): PolicyDocument => ({ ...document, crossSlot: 'reserve' });
+
+  it('should be left apart where there is nothing in common', () => {
+    const apart = reserving(policy({ a: 'key', b: 'call', c: undefined }, [['a', 'b', 'c']]));
+    expect(slotsOf(apart)).toEqual([
+      [true, ['key'], ['key']],
+      [true, ['call'], ['call']],
+      [true, [], []],
+    ]);
+    expect(slotsOf(apart, false)).toEqual([
+      [true, ['key'], []],
+      [true, ['call'], []],
+      [true, [], []],
+    ]);
+  });
+
+  it('should still be shared by what has something in common, also if the first of a group has not', () => {
+    const mixed = reserving(policy({ a: 'key', b: ['call', 'leg'], c: 'call' }, [['a', 'b', 'c']]));
+    expect(slotsOf(mixed)).toEqual([
+      [true, ['key'], ['key']],
+      [true, ['call', 'leg'], ['call']],
+      [true, ['call'], ['call']],
+    ]);
+  });
+
+  it('should be the same in whatever order the groups and their limits are', () => {
+    const per = { a: 'x', b: ['x', 'y'], c: 'y', d: ['y', 'z'] };
+    const groups = [
+      ['a', 'b'],
+      ['b', 'c'],
+      ['c', 'd'],
+      ['d', 'a'],
+    ];
+    const turned = groups.map((group) => group.toReversed()).toReversed();
+    expect(slotsOf(reserving(policy(per, turned)))).toEqual(slotsOf(reserving(policy(per, groups))));
+  });
+
+  it('should be as without it where all have something in common', () => {
+    const nested = policy({ a: 'account', b: ['account', 'campaign'] }, [['a', 'b']]);
+    expect(slotsOf(reserving(nested))).toEqual(slotsOf(nested));
+  });
+});
+
 describe('the key of a row', () => {
   it('should say whose it is, with the slot in braces', () => {
     const partition = { fields: ['account', 'campaign'], slot: ['account'], isShadow: false };
