@@ -207,6 +207,20 @@ describe('permits in several slots', () => {
     expect([await again.release(), await first.release()]).toEqual([true, false]);
   });
 
+  it('should outlive a repeated call that is answered too late', async () => {
+    let delay: Promise<void> | undefined;
+    const { clock, engine, usage } = setUp({ onReply: ({ what }) => what === 'deny' && delay });
+    await engine.tryAcquire(take, { id: 'call-1' });
+    delay = clock.sleep(400);
+    const late = engine.tryAcquire(take, { id: 'call-1' });
+    for (let i = 0; i < 20; i++) {
+      clock.advance(25);
+      await settle();
+    }
+    expect((await late).reason).toBe('store-failure');
+    expect(usage()).toEqual({ '{apiKey=k} keys': 1, '{account=a}:calls': 1, '{number=n}:lines': 1 });
+  });
+
   it('should not be granted on what another call for the same lease has only reserved', async () => {
     const { engine, sent, usage, clock } = setUp({
       // The process dies after its first reservation.
