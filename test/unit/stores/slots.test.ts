@@ -1,6 +1,9 @@
 import type { PolicyDocument } from 'headgate';
 import { describe, expect, it } from 'vitest';
 import { joinKey, splitKey } from '../../../src/partition/key.ts';
+import { diffPolicies } from '../../../src/policy/diff.ts';
+import { lintPolicy } from '../../../src/policy/lint.ts';
+import { parsePolicy } from '../../../src/policy/parse.ts';
 import { partitionId } from '../../../src/policy/partition.ts';
 import { escapeId, rowKey } from '../../../src/stores/redis/encode.ts';
 import { storePartitions } from '../../../src/stores/slots.ts';
@@ -100,6 +103,18 @@ describe("the slots of a policy that says crossSlot: 'reserve'", () => {
     ];
     const turned = groups.map((group) => group.toReversed()).toReversed();
     expect(slotsOf(reserving(policy(per, turned)))).toEqual(slotsOf(reserving(policy(per, groups))));
+  });
+
+  it('should be a field that is checked, compared and nothing to be warned of', () => {
+    const document = policy({ a: 'key', b: 'call' }, [['a', 'b']]);
+    expect(() => parsePolicy({ ...document, crossSlot: 'reverse' })).toThrow(
+      'crossSlot: "reverse" does not fit; did you mean "reserve"?',
+    );
+    const [said, unsaid] = [parsePolicy(reserving(document)), parsePolicy(document)];
+    expect(diffPolicies(unsaid, said).changes).toEqual([
+      { path: 'crossSlot', before: undefined, after: 'reserve' },
+    ]);
+    expect(lintPolicy(said)).toEqual(lintPolicy(unsaid));
   });
 
   it('should be as without it where all have something in common', () => {
