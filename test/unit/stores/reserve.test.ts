@@ -20,6 +20,7 @@ const policy = {
     dial: { limits: ['keys', 'calls', 'lines'], queue: { size: 5 } },
     take: { limits: ['keys', 'calls', 'lines'] },
     try: { limits: ['tried', 'keys'] },
+    all: { limits: ['total', 'calls', 'keys'] },
   },
   unmatched: 'deny',
   crossSlot: 'reserve',
@@ -185,6 +186,14 @@ describe('permits in several slots', () => {
     expect([await first.release(), await first.release()]).toEqual([true, false]);
     expect(usage()).toEqual({ '{apiKey=k} keys': 1 });
     expect((await engine.tryAcquire(take)).fence).toBe(3);
+  });
+
+  it('should be asked for where the lease is, then where it is shared least', async () => {
+    const { engine, sent } = setUp();
+    expect((await engine.tryAcquire({ group: 'all', ...who }, { id: 'call-1' })).allowed).toBe(true);
+    expect(sent()).toEqual(['deny account', 'charge apiKey', 'charge all', 'charge account']);
+    expect((await engine.tryAcquire({ group: 'all', ...who })).allowed).toBe(true);
+    expect(sent()).toEqual(['charge account', 'charge apiKey', 'charge all']);
   });
 
   it('should be lost with the first of them', async () => {
