@@ -84,9 +84,9 @@ export class GuardedStore implements Store {
   /** Asked again if the connection broke: the store does an operation once. */
   async decide(request: StoreRequest): Promise<StoreReply> {
     const { id, lease, rows, now } = request;
-    // Nobody holds what is granted too late.
+    // Nobody holds what is granted too late; what was held before, somebody does.
     const onLate = (reply: StoreReply): void => {
-      if (lease !== undefined && reply.fence > 0)
+      if (lease !== undefined && reply.fence > 0 && !reply.isHeld)
         this.#store.release(`${id}.late`, lease, rows, now).catch(() => undefined);
     };
     const reply = await this.#call(() => this.#persist(() => this.#store.decide(request)), onLate);

@@ -71,18 +71,25 @@ export class Reservation {
     const isProbed = this.#isShared || this.#request.line !== undefined;
     const early = isProbed ? await this.#probe() : undefined;
     if (early !== undefined) return early;
-    const enforced = this.#parts.filter(({ isShadow }) => !isShadow);
-    const parts = enforced.length > 0 ? enforced : this.#parts;
-    // What everybody shares is asked late: who is denied before leaves no trace there.
-    const late = isProbed ? this.#home : (parts.find(({ isForAll }) => isForAll) ?? parts.at(-1));
-    for (const part of parts) {
-      if (part === late) continue;
+    const parts = this.#order(isProbed);
+    for (const part of parts.slice(0, -1)) {
       const { agreed, isHeld, now } = await this.#ask(part, 'charge');
       // Held but not at home: another call for this lease is under way, or has died on it.
       const isTaken = isHeld && this.#isShared;
       if (!agreed || isTaken) return this.#refuse(now, isTaken);
     }
-    return this.#finish(late ?? this.#home, parts);
+    return this.#finish(parts.at(-1) ?? this.#home, parts);
+  }
+
+  /** What everybody shares is asked late, so that who is denied before leaves no trace there; then home, if it matters. */
+  #order(isHomeLast: boolean): readonly Part[] {
+    const rank = (part: Part): number => (isHomeLast && part === this.#home ? 2 : Number(part.isForAll));
+    return this.#parts.filter((part) => !this.#mayFail(part)).sort((a, b) => rank(a) - rank(b));
+  }
+
+  /** Whether a part cannot deny, beside others that can. */
+  #mayFail({ isShadow }: Part): boolean {
+    return isShadow && this.#parts.some((other) => !other.isShadow);
   }
 
   /**
@@ -163,7 +170,7 @@ export class Reservation {
   /** Asks one slot; one that cannot deny need not answer. */
   async #look(part: Part, mode: StoreRequest['mode']): Promise<void> {
     const asking = this.#ask(part, mode);
-    await (part.isShadow ? asking.catch(() => undefined) : asking);
+    await (this.#mayFail(part) ? asking.catch(() => undefined) : asking);
   }
 
   async #ask(part: Part, mode: StoreRequest['mode']): Promise<StoreReply> {
@@ -191,7 +198,8 @@ export class Reservation {
   }
 
   get #now(): Millis {
-    return this.#replies.get(this.#home)?.now ?? 0;
+    const [first] = this.#parts.filter((part) => this.#replies.has(part));
+    return (first && this.#replies.get(first)?.now) ?? 0;
   }
 
   #join({ agreed, now, isHeld = false, mustWait = false }: Outcome): StoreReply {

@@ -155,8 +155,10 @@ describe.skipIf(lacksServer())('limits in several slots of a cluster', async () 
     expect(others.map(({ source }) => source)).toEqual(['fallback', 'fallback', 'fallback']);
     process.kill(pid, 'SIGCONT');
     await recovered(engine);
-    // At most what the four have asked for: the server may have got some of it, and what gives it back.
-    expect(await used(prefix, 'keys', `apiKey=${apiKey}`)).toBeLessThanOrEqual(4);
+    // What gives the first one back reaches the server after all; of the others, their own charges may.
+    await until(async () => (await used(prefix, 'keys', `apiKey=${apiKey}`)) <= 3);
+    await sleep(100);
+    expect(await used(prefix, 'keys', `apiKey=${apiKey}`)).toBeLessThanOrEqual(3);
     expect(await used(prefix, 'commands', `call=${call}`)).toBe(40);
   }, 60_000);
 

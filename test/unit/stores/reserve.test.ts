@@ -20,6 +20,7 @@ const policy = {
     dial: { limits: ['keys', 'calls', 'lines'], queue: { size: 5 } },
     take: { limits: ['keys', 'calls', 'lines'] },
     try: { limits: ['tried', 'keys'] },
+    all: { limits: ['total', 'calls', 'keys'] },
   },
   unmatched: 'deny',
   crossSlot: 'reserve',
@@ -187,6 +188,14 @@ describe('permits in several slots', () => {
     expect((await engine.tryAcquire(take)).fence).toBe(3);
   });
 
+  it('should be asked for where the lease is, then where it is shared least', async () => {
+    const { engine, sent } = setUp();
+    expect((await engine.tryAcquire({ group: 'all', ...who }, { id: 'call-1' })).allowed).toBe(true);
+    expect(sent()).toEqual(['deny account', 'charge apiKey', 'charge all', 'charge account']);
+    expect((await engine.tryAcquire({ group: 'all', ...who })).allowed).toBe(true);
+    expect(sent()).toEqual(['charge account', 'charge apiKey', 'charge all']);
+  });
+
   it('should be lost with the first of them', async () => {
     const { clock, engine, store } = setUp();
     const admission = await engine.tryAcquire(take);
@@ -205,6 +214,20 @@ describe('permits in several slots', () => {
     expect(usage()).toEqual({ '{apiKey=k} keys': 1, '{account=a}:calls': 1, '{number=n}:lines': 1 });
     expect((await engine.tryAcquire(take, { id: 'call-2' })).reason).toBe('concurrency');
     expect([await again.release(), await first.release()]).toEqual([true, false]);
+  });
+
+  it('should outlive a repeated call that is answered too late', async () => {
+    let delay: Promise<void> | undefined;
+    const { clock, engine, usage } = setUp({ onReply: ({ what }) => what === 'deny' && delay });
+    await engine.tryAcquire(take, { id: 'call-1' });
+    delay = clock.sleep(400);
+    const late = engine.tryAcquire(take, { id: 'call-1' });
+    for (let i = 0; i < 20; i++) {
+      clock.advance(25);
+      await settle();
+    }
+    expect((await late).reason).toBe('store-failure');
+    expect(usage()).toEqual({ '{apiKey=k} keys': 1, '{account=a}:calls': 1, '{number=n}:lines': 1 });
   });
 
   it('should not be granted on what another call for the same lease has only reserved', async () => {

@@ -1,6 +1,9 @@
 import type { PolicyDocument } from 'headgate';
 import { describe, expect, it } from 'vitest';
 import { joinKey, splitKey } from '../../../src/partition/key.ts';
+import { diffPolicies } from '../../../src/policy/diff.ts';
+import { lintPolicy } from '../../../src/policy/lint.ts';
+import { parsePolicy } from '../../../src/policy/parse.ts';
 import { partitionId } from '../../../src/policy/partition.ts';
 import { escapeId, rowKey } from '../../../src/stores/redis/encode.ts';
 import { storePartitions } from '../../../src/stores/slots.ts';
@@ -61,6 +64,62 @@ describe('the slots of a policy', () => {
       [true, [], []],
     ]);
     expect(() => slotsOf(apart)).toThrow(/groups\.g0\.limits: in a cluster/);
+  });
+});
+
+describe("the slots of a policy that says crossSlot: 'reserve'", () => {
+  const reserving = (document: PolicyDocument): PolicyDocument => ({ ...document, crossSlot: 'reserve' });
+
+  it('should be left apart where there is nothing in common', () => {
+    const apart = reserving(policy({ a: 'key', b: 'call', c: undefined }, [['a', 'b', 'c']]));
+    expect(slotsOf(apart)).toEqual([
+      [true, ['key'], ['key']],
+      [true, ['call'], ['call']],
+      [true, [], []],
+    ]);
+    expect(slotsOf(apart, false)).toEqual([
+      [true, ['key'], []],
+      [true, ['call'], []],
+      [true, [], []],
+    ]);
+  });
+
+  it('should still be shared by what has something in common, also if the first of a group has not', () => {
+    const mixed = reserving(policy({ a: 'key', b: ['call', 'leg'], c: 'call' }, [['a', 'b', 'c']]));
+    expect(slotsOf(mixed)).toEqual([
+      [true, ['key'], ['key']],
+      [true, ['call', 'leg'], ['call']],
+      [true, ['call'], ['call']],
+    ]);
+  });
+
+  it('should be the same in whatever order the groups and their limits are', () => {
+    const per = { a: 'x', b: ['x', 'y'], c: 'y', d: ['y', 'z'] };
+    const groups = [
+      ['a', 'b'],
+      ['b', 'c'],
+      ['c', 'd'],
+      ['d', 'a'],
+    ];
+    const turned = groups.map((group) => group.toReversed()).toReversed();
+    expect(slotsOf(reserving(policy(per, turned)))).toEqual(slotsOf(reserving(policy(per, groups))));
+  });
+
+  it('should be a field that is checked, compared and nothing to be warned of', () => {
+    const document = policy({ a: 'key', b: 'call' }, [['a', 'b']]);
+    expect(() => parsePolicy({ ...document, crossSlot: 'reverse' })).toThrow(
+      'crossSlot: "reverse" does not fit; did you mean "reserve"?',
+    );
+    const [said, unsaid] = [parsePolicy(reserving(document)), parsePolicy(document)];
+    expect(diffPolicies(unsaid, said).changes).toEqual([
+      { path: 'crossSlot', before: undefined, after: 'reserve' },
+    ]);
+    expect(lintPolicy(said)).toEqual(lintPolicy(unsaid));
+  });
+
+  it('should be as without it where all have something in common', () => {
+    const nested = policy({ a: 'account', b: ['account', 'campaign'] }, [['a', 'b']]);
+    expect(slotsOf(reserving(nested))).toEqual(slotsOf(nested));
   });
 });
 
