@@ -5,11 +5,12 @@ import { type Clock, type Millis, wakeByTimer } from '../time.ts';
 import { type DecisionSource, DistributedAnswer } from './answer.ts';
 import type { DistributedAdmission } from './contract.ts';
 import type { Changes } from './corrections.ts';
-import type { Store, StoreLease, StoreRow } from './store.ts';
+import type { GuardedStore } from './guard.ts';
+import type { StoreLease, StoreRow } from './store.ts';
 
 /** What admissions give their permits back to. */
 export interface Desk {
-  readonly store: Store;
+  readonly store: GuardedStore;
   readonly clock: Clock;
   /** An id for an operation. */
   readonly nextId: () => string;

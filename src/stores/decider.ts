@@ -6,7 +6,8 @@ import { DistributedAnswer, type DistributedDecision } from './answer.ts';
 import { type Call, disagreement, modeOf, type Stand } from './call.ts';
 import { type Denials, requestId } from './denials.ts';
 import type { Inquest } from './inquest.ts';
-import type { StoreLine, StoreReply } from './store.ts';
+import { giveBack } from './late.ts';
+import type { Store, StoreLine, StoreReply } from './store.ts';
 import type { AnyAdmission, Attempt } from './turn.ts';
 
 /** Has requests that were read decided: by the store, by what is known of it here, or by what the policy says for when it fails. */
@@ -41,8 +42,10 @@ export class Decider {
         () => new DistributedAnswer(inquiry, 'local', false),
       );
     const since = this.#desk.clock.now();
-    const reply = await this.#orNone(this.#desk.store.decide({ id, mode: asked, now, rows: inquest.rows }));
-    if (reply === undefined) return this.#decideAlone(call, inquest, now, mode);
+    const reply = await this.#orNone(
+      this.#desk.store.decide({ id, mode: asked, now, rows: inquest.rows }, this.#onLate(call, inquest, now)),
+    );
+    if (reply === undefined) return this.#tell(call, this.#decideAlone(call, inquest, now, mode));
     return inquest.decide(reply, reply.now, mode, (isAgreed) => {
       if (asked === 'charge' && isAgreed !== reply.agreed) throw disagreement(reply);
       const { retryAt } = inquiry;
@@ -77,10 +80,15 @@ export class Decider {
     const lease = { id: leaseId };
     const line = this.#line(call, priority, ticket, keep);
     const holds = rows.some(({ permits }) => permits.some(({ cost }) => cost > 0));
-    const deciding = this.#desk.store.decide({ id, mode: asked, now, rows, line, ...(holds && { lease }) });
-    const reply = await this.#orNone(deciding);
-    // Who waits already goes on waiting; the place is kept for a while.
-    if (reply === undefined) return { admission: this.#decideAlone(call, inquest, now, 'charge'), ticket };
+    const asking = { id, mode: asked, now, rows, line, ...(holds && { lease }) };
+    const reply = await this.#orNone(this.#desk.store.decide(asking, this.#onLate(call, inquest, now)));
+    if (reply === undefined) {
+      const admission = this.#decideAlone(call, inquest, now, 'charge');
+      // Who waits already goes on waiting; the place is kept for a while.
+      if (ticket === undefined || admission.allowed) this.#tell(call, admission);
+      return { admission, ticket };
+    }
+    if (reply.agreed && call.unclaimed !== undefined) call.unclaimed = undefined;
     const { mustWait, isHeld, fence, expiresAt } = reply;
     const admission = inquest.decide(reply, reply.now, mustWait ? 'peek' : 'charge', (isAgreed) => {
       if (asked === 'charge' && !isHeld && (isAgreed && !mustWait) !== reply.agreed)
@@ -96,6 +104,20 @@ export class Decider {
       return new DistributedAdmissionAnswer(inquiry, this.#desk, undefined, instead);
     });
     return { admission, ticket: reply.ticket === 'full' ? undefined : reply.ticket };
+  }
+
+  /** What to do with a reply that comes too late. */
+  #onLate(call: Call, inquest: Inquest, now: Millis | undefined): (reply: StoreReply, store: Store) => void {
+    return (reply, store) => {
+      this.denials?.clear();
+      if (call.told === undefined) call.unclaimed = reply;
+      else giveBack({ call, inquest, reply, now }, store);
+    };
+  }
+
+  #tell<T extends AnyAdmission>(call: Call, admission: T): T {
+    call.told = admission.allowed ? 'admitted' : 'denied';
+    return admission;
   }
 
   /** @returns `undefined` if the store has failed */
@@ -138,9 +160,14 @@ export class Decider {
     return { group: group.name, key: lineKey, size, order, priority, ticket, patience };
   }
 
+  /** Gives a place up, and what the store has granted without the caller's having heard of it. */
   async leave(call: Call, ticket: string): Promise<void> {
-    const [first] = call.inquest?.rows ?? [];
+    const { inquest, unclaimed: reply } = call;
+    const [first] = inquest?.rows ?? [];
     const line = this.#line(call, 0, ticket, 0);
+    call.told = 'denied';
+    if (inquest !== undefined && reply !== undefined)
+      giveBack({ call, inquest, reply, now: undefined }, this.#desk.store);
     if (first !== undefined && line !== undefined) await this.#desk.store.leave(line, first);
   }
 }

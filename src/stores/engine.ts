@@ -36,7 +36,7 @@ import { LocalAdmission } from './fallback.ts';
 import { GuardedStore } from './guard.ts';
 import { operationIds } from './operation.ts';
 import { Rules } from './rules.ts';
-import type { Store, StoreKey } from './store.ts';
+import type { StoreKey } from './store.ts';
 import { type AnyAdmission, type Attempt, waitForTurn } from './turn.ts';
 
 export type { DecisionSource, DistributedDecision } from './answer.ts';
@@ -88,7 +88,7 @@ export function createDistributedEngine<const P extends PolicyDocument>(
 class StoreEngine implements DistributedEngine, Desk {
   readonly #rules: Rules;
   readonly #decider: Decider;
-  readonly store: Store;
+  readonly store: GuardedStore;
   readonly clock: Clock;
   readonly nextId: () => string = operationIds();
 

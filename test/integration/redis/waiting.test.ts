@@ -5,6 +5,7 @@ import { createDistributedEngine, type DistributedAdmission, type Store } from '
 import { redisStore } from 'headgate/redis';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
+import { storeOver } from '../../fixtures/store-over.ts';
 
 const policy = {
   version: 1,
@@ -129,7 +130,7 @@ describe.skipIf(lacksServer())('engines that share a server', async () => {
   it('should not keep a place for a waiter that has died', async () => {
     const held = await one.tryAcquire({ ...call, cost: { permits: 2 } });
     // Takes a place and never looks again.
-    const dead = engine({ ...proxy(stores[0] as Store), decide: dieAfter(1, stores[0] as Store) });
+    const dead = engine(storeOver(stores[0] as Store, { decide: dieAfter(1, stores[0] as Store) }));
     dead.acquire(call).catch(() => undefined);
     await sleep(20);
     await held.release();
@@ -162,21 +163,6 @@ describe.skipIf(lacksServer())('engines that share a server', async () => {
     expect(await seen[0]?.cancel()).toBe(false);
   });
 });
-
-function proxy(store: Store): Store {
-  return {
-    algorithms: store.algorithms,
-    isPartitioned: store.isPartitioned,
-    decide: (request) => store.decide(request),
-    correct: (...args) => store.correct(...args),
-    release: (...args) => store.release(...args),
-    renew: (...args) => store.renew(...args),
-    leave: (...args) => store.leave(...args),
-    block: (...args) => store.block(...args),
-    unblock: (...args) => store.unblock(...args),
-    forget: (...args) => store.forget(...args),
-  };
-}
 
 /** Answers so often, and then never again. */
 function dieAfter(calls: number, store: Store): Store['decide'] {
