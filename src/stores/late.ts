@@ -21,7 +21,7 @@ export interface LateReply {
  */
 export function giveBack({ call, inquest, reply, now }: LateReply, store: Store): void {
   const { id, leaseId, rules, group } = call;
-  if (!reply.agreed || reply.isHeld || leaseId !== id) return;
+  if (!reply.agreed || leaseId !== id) return;
   if (reply.fence > 0) void attempt(store.release(`${id}.late`, { id }, inquest.rows, now));
   if (call.told !== 'denied') return;
   const { inquiry } = group?.entrance ?? rules.policy.unmatched;

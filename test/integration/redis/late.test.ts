@@ -1,6 +1,6 @@
 /** Replies that come when the caller has been told something else. */
 
-import { createDistributedEngine, type Store } from 'headgate/distributed';
+import { createDistributedEngine, type Store, type StoreReply } from 'headgate/distributed';
 import { redisStore } from 'headgate/redis';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
@@ -35,10 +35,12 @@ interface Gate {
   isShut: boolean;
   /** Lets go what is kept back, and waits for what that has the engine do. */
   open(): Promise<void>;
+  /** Lets go the first one that grants something. */
+  letOneGo(): Promise<void>;
 }
 
 function gated(store: Store): [Store, Gate] {
-  let release: (() => void)[] = [];
+  let kept: { readonly reply: StoreReply; go(): void }[] = [];
   const effects: Promise<unknown>[] = [];
   const follow = <T>(effect: Promise<T>): Promise<T> => {
     effects.push(effect);
@@ -48,17 +50,21 @@ function gated(store: Store): [Store, Gate] {
     isShut: false,
     open: async () => {
       gate.isShut = false;
-      for (const go of release) go();
-      release = [];
+      for (const { go } of kept) go();
+      kept = [];
       await sleep(0);
       await Promise.all(effects);
+    },
+    letOneGo: async () => {
+      kept.find(({ reply }) => reply.agreed)?.go();
+      await sleep(0);
     },
   };
   const over = storeOver(store, {
     decide: async (request) => {
       const isKept = gate.isShut;
       const reply = await store.decide(request);
-      if (isKept) await new Promise<void>((resolve) => release.push(resolve));
+      if (isKept) await new Promise<void>((go) => kept.push({ reply, go }));
       return reply;
     },
     correct: (...args) => follow(store.correct(...args)),
@@ -175,13 +181,16 @@ describe.skipIf(lacksServer())('a reply that comes too late', async () => {
       expect([await admission.release(), await left('call')]).toEqual([true, [8, 2]]);
     });
 
-    it('should be given back when the waiter has given up', async () => {
+    it.each(['before', 'after'])('should be given back when it came %s the waiter gave up', async (when) => {
       const controller = new AbortController();
       const waiting = waitUnheard(controller.signal);
       const ended = expect(waiting).rejects.toBe('enough');
       while (!gate.isShut || (await left('call'))[1] !== 1) await sleep(5);
+      await sleep(2 * DEADLINE);
+      if (when === 'before') await gate.letOneGo();
       controller.abort('enough');
       await ended;
+      if (when === 'before') while ((await left('call'))[1] !== 2) await sleep(5);
       await gate.open();
       expect(await left('call')).toEqual([9, 2]);
       expect(await client.keys(`l${turn - 1}:*queue`)).toEqual([]);
