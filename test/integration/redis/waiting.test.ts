@@ -11,10 +11,12 @@ const policy = {
   version: 1,
   limits: {
     calls: { algorithm: 'concurrency', quota: 2, per: 'account', lease: 300 },
+    seats: { algorithm: 'concurrency', quota: 2, per: 'account', lease: '30s' },
     pace: { algorithm: 'token-bucket', quota: 1, window: 100, per: 'account' },
   },
   groups: {
     call: { limits: ['calls'], queue: { size: 3, timeout: '5s' } },
+    seat: { limits: ['seats'], queue: { size: 3, timeout: '30s' } },
     sms: { limits: ['pace'], queue: { size: 10 } },
     now: { limits: ['calls'] },
   },
@@ -22,6 +24,7 @@ const policy = {
 } as const;
 
 const call = { group: 'call', account: 'x' } as const;
+const seat = { group: 'seat', account: 'x' } as const;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe.skipIf(lacksServer())('engines that share a server', async () => {
@@ -34,7 +37,7 @@ describe.skipIf(lacksServer())('engines that share a server', async () => {
   let other: ReturnType<typeof engine>;
 
   function engine(store: Store) {
-    return createDistributedEngine(policy, { store });
+    return createDistributedEngine(policy, { store, deadline: '20s' });
   }
 
   beforeEach(() => {
@@ -88,11 +91,11 @@ describe.skipIf(lacksServer())('engines that share a server', async () => {
   });
 
   it('should serve waiters of all engines in the order they came', async () => {
-    const held = await one.tryAcquire({ ...call, cost: { permits: 2 } });
+    const held = await one.tryAcquire({ ...seat, cost: { permits: 2 } });
     const order: number[] = [];
     const waiting: Promise<void>[] = [];
     const wait = async (engine: typeof one, n: number, priority: number): Promise<void> => {
-      const admission = await engine.acquire({ ...call, cost: { permits: 2 } }, { priority });
+      const admission = await engine.acquire({ ...seat, cost: { permits: 2 } }, { priority });
       if (admission.allowed) order.push(n);
       await admission.release();
     };
@@ -104,8 +107,8 @@ describe.skipIf(lacksServer())('engines that share a server', async () => {
       waiting.push(wait(engine as typeof one, n, priority as number));
       await sleep(15);
     }
-    const newcomer = await other.tryAcquire({ ...call, cost: { permits: 1 } });
-    expect((await other.acquire(call)).reason).toBe('queue-full');
+    const newcomer = await other.tryAcquire({ ...seat, cost: { permits: 1 } });
+    expect((await other.acquire(seat)).reason).toBe('queue-full');
     await held.release();
     await Promise.all(waiting);
     expect([newcomer.reason, ...order]).toEqual(['concurrency', 2, 0, 1]);
@@ -113,30 +116,30 @@ describe.skipIf(lacksServer())('engines that share a server', async () => {
   });
 
   it('should leave nothing of those who give up', async () => {
-    const held = await one.tryAcquire({ ...call, cost: { permits: 2 } });
-    const late = await other.acquire(call, { timeout: 60 });
+    const held = await one.tryAcquire({ ...seat, cost: { permits: 2 } });
+    const late = await other.acquire(seat, { timeout: 60 });
     expect([late.allowed, late.reason]).toEqual([false, 'queue-timeout']);
     const controller = new AbortController();
-    const aborted = one.acquire(call, { signal: controller.signal });
+    const aborted = one.acquire(seat, { signal: controller.signal });
     await sleep(30);
     controller.abort('changed my mind');
     await expect(aborted).rejects.toBe('changed my mind');
-    await expect(one.acquire(call, { signal: controller.signal })).rejects.toBe('changed my mind');
+    await expect(one.acquire(seat, { signal: controller.signal })).rejects.toBe('changed my mind');
     expect(await look.keys(`w${turn - 1}:*queue`)).toEqual([]);
     await held.release();
-    expect((await one.peek(call)).remaining).toBe(2);
+    expect((await one.peek(seat)).remaining).toBe(2);
   });
 
   it('should not keep a place for a waiter that has died', async () => {
-    const held = await one.tryAcquire({ ...call, cost: { permits: 2 } });
+    const held = await one.tryAcquire({ ...seat, cost: { permits: 2 } });
     // Takes a place and never looks again.
     const dead = engine(storeOver(stores[0] as Store, { decide: dieAfter(1, stores[0] as Store) }));
-    dead.acquire(call).catch(() => undefined);
+    dead.acquire(seat).catch(() => undefined);
     await sleep(20);
     await held.release();
-    expect((await other.tryAcquire(call)).reason).toBe('concurrency');
+    expect((await other.tryAcquire(seat)).reason).toBe('concurrency');
     await sleep(3000);
-    expect((await other.tryAcquire(call)).allowed).toBe(true);
+    expect((await other.tryAcquire(seat)).allowed).toBe(true);
   });
 
   it('should pace what waits for a rate', async () => {
