@@ -5,12 +5,13 @@ import { type Clock, type Millis, wakeByTimer } from '../time.ts';
 import type { DistributedAdmission } from './admitted.ts';
 import { type DecisionSource, DistributedAnswer } from './answer.ts';
 import type { Changes } from './corrections.ts';
+import type { Guarded } from './guard.ts';
 import { keepRenewed } from './keep.ts';
-import type { Store, StoreLease, StoreRow } from './store.ts';
+import type { StoreLease, StoreRow } from './store.ts';
 
 /** What admissions give their permits back to. */
 export interface Desk {
-  readonly store: Store;
+  readonly store: Guarded;
   readonly clock: Clock;
   /** An id for an operation. */
   readonly nextId: () => string;

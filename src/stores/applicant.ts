@@ -47,8 +47,8 @@ export class Applicant {
     try {
       const call = this.#asking.reread(this.#asking.descriptor, before);
       if (call === undefined) return ticket;
-      // What was granted in a reply that got lost is found by it.
-      call.leaseId = before.leaseId;
+      if (before.leaseId !== before.id) call.leaseId = before.leaseId;
+      this.#decider.abandon(before);
       this.#call = call;
     } catch (error) {
       await giveUp();

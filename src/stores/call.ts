@@ -6,6 +6,7 @@ import type { CompiledGroup, CompiledPolicy } from '../policy/compile.ts';
 import type { Millis } from '../time.ts';
 import type { Fallback, LocalRequest } from './fallback.ts';
 import type { Inquest } from './inquest.ts';
+import type { StoreReply } from './store.ts';
 
 /** A request that has been read. */
 export interface Call {
@@ -21,6 +22,10 @@ export interface Call {
   readonly lineKey: string;
   /** Where this process may have to decide by itself. */
   readonly local: LocalRequest | undefined;
+  /** What the caller was told, once, without the store: what the store says later is too late. */
+  told?: 'admitted' | 'denied';
+  /** What the store said too late, while the caller goes on asking. */
+  unclaimed?: StoreReply | undefined;
 }
 
 /** How a request stands in line. */

@@ -6,7 +6,9 @@ import { type Desk, DistributedAdmissionAnswer, shortestLease } from './admissio
 import { DistributedAnswer, type DistributedDecision } from './answer.ts';
 import { type Call, disagreement, modeOf, type Stand } from './call.ts';
 import { type Denials, requestId } from './denials.ts';
+import type { OnLate } from './guard.ts';
 import type { Inquest } from './inquest.ts';
+import { giveBack } from './late.ts';
 import type { Ledger, Tell } from './ledger.ts';
 import type { StoreLine, StoreReply } from './store.ts';
 import type { AnyAdmission, Attempt } from './turn.ts';
@@ -55,8 +57,11 @@ export class Decider {
       );
     }
     const since = this.#desk.clock.now();
-    const reply = await this.#orNone(this.#desk.store.decide({ id, mode: asked, now, rows: inquest.rows }));
-    if (reply === undefined) return this.#decideAlone(call, inquest, now, mode, tell);
+    const onLate = this.#onLate(call, inquest, now);
+    const reply = await this.#orNone(
+      this.#desk.store.decide({ id, mode: asked, now, rows: inquest.rows }, onLate),
+    );
+    if (reply === undefined) return this.#tellAlone(call, this.#decideAlone(call, inquest, now, mode, tell));
     return inquest.decide(reply, reply.now, mode, (isAgreed) => {
       if (asked === 'charge' && isAgreed !== reply.agreed) throw disagreement(reply);
       const { retryAt } = inquiry;
@@ -90,15 +95,19 @@ export class Decider {
     const lease = { id: leaseId };
     const line = this.#line(call, priority, ticket, keep);
     const holds = rows.some(({ permits }) => permits.some(({ cost }) => cost > 0));
-    const deciding = this.#desk.store.decide({ id, mode: asked, now, rows, line, ...(holds && { lease }) });
-    const reply = await this.#orNone(deciding);
-    // Who waits already goes on waiting; the place is kept for a while.
+    const asking = { id, mode: asked, now, rows, line, ...(holds && { lease }) };
+    const reply = await this.#orNone(this.#desk.store.decide(asking, this.#onLate(call, inquest, now)));
     if (reply === undefined) {
+      // Who waits already goes on waiting; the place is kept for a while.
+      const isLast = ticket === undefined || keep === 0;
       const tell: Tell = (decision, asked) => {
-        if (decision.allowed || ticket === undefined || keep === 0) this.#ledger.onDecided(decision, asked);
+        if (decision.allowed || isLast) this.#ledger.onDecided(decision, asked);
       };
-      return { admission: this.#decideAlone(call, inquest, now, 'charge', tell), ticket };
+      const admission = this.#decideAlone(call, inquest, now, 'charge', tell);
+      if (admission.allowed || isLast) this.#tellAlone(call, admission);
+      return { admission, ticket };
     }
+    if (reply.agreed) call.unclaimed = undefined;
     const taken = reply.ticket === 'full' ? undefined : reply.ticket;
     const { mustWait, isHeld, fence, expiresAt } = reply;
     const admission = inquest.decide(reply, reply.now, mustWait ? 'peek' : 'charge', (isAgreed) => {
@@ -121,6 +130,20 @@ export class Decider {
       return taken === undefined ? told(refused, inquiry, this.#ledger.onDecided) : refused;
     });
     return { admission, ticket: taken };
+  }
+
+  /** What to do with a reply that comes too late. */
+  #onLate(call: Call, inquest: Inquest, now: Millis | undefined): OnLate {
+    return (reply, store) => {
+      this.denials?.clear();
+      if (call.told === undefined) call.unclaimed = reply;
+      else giveBack({ call, inquest, reply, now }, store);
+    };
+  }
+
+  #tellAlone<T extends AnyAdmission>(call: Call, admission: T): T {
+    call.told = admission.allowed ? 'admitted' : 'denied';
+    return admission;
   }
 
   /** @returns `undefined` if the store has failed */
@@ -165,10 +188,21 @@ export class Decider {
     return { group: group.name, key: lineKey, size, order, priority, ticket, patience };
   }
 
+  /** Gives a place up, and what the store has granted without the caller's having heard of it. */
   async leave(call: Call, ticket: string): Promise<void> {
     const [first] = call.inquest?.rows ?? [];
     const line = this.#line(call, 0, ticket, 0);
+    this.abandon(call);
     if (first !== undefined && line !== undefined) await this.#desk.store.leave(line, first);
+  }
+
+  /** Asks no more for this request: what was granted too late, or will be, is given back. */
+  abandon(call: Call): void {
+    const { inquest, unclaimed: reply } = call;
+    call.told = 'denied';
+    call.unclaimed = undefined;
+    if (inquest !== undefined && reply !== undefined)
+      giveBack({ call, inquest, reply, now: undefined }, this.#desk.store);
   }
 }
 

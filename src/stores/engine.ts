@@ -48,13 +48,13 @@ import type { DistributedEventListener, DistributedEventName } from './events.ts
 import { explain } from './explain.ts';
 import type { DistributedExplanation } from './explanation.ts';
 import { LocalAdmission } from './fallback.ts';
-import { GuardedStore, type StoreEvent } from './guard.ts';
+import { type Guarded, GuardedStore, type StoreEvent } from './guard.ts';
 import { Ledger } from './ledger.ts';
 import { operationIds } from './operation.ts';
 import { ReservingStore } from './reserve.ts';
 import { Rules, type RulesOptions } from './rules.ts';
 import { Sleepers } from './sleepers.ts';
-import type { Store, StoreKey } from './store.ts';
+import type { StoreKey } from './store.ts';
 import { type AnyAdmission, waitForTurn } from './turn.ts';
 
 export type { DistributedAdmission } from './admitted.ts';
@@ -123,7 +123,7 @@ class StoreEngine implements DistributedEngine, Desk {
   readonly #sleepers: Sleepers;
   readonly #newDenials: () => Denials | undefined;
   readonly #guard: GuardedStore;
-  readonly store: Store;
+  readonly store: Guarded;
   readonly clock: Clock;
   readonly nextId: () => string = operationIds();
 

@@ -32,16 +32,19 @@ export interface Patience {
 /** What becomes of a store. */
 export interface StoreEvent {
   /**
-   * A call `failed`; the store is `left-alone` for a while, after five failures in a row; it is `back`; or it held
-   * something else than rows, which were begun anew (`reset`).
+   * A call `failed`; the store is `left-alone` for a while, after five failures in a row; it is `back`; it held
+   * something else than rows, which were begun anew (`reset`); or it was found, when it was first used, to be set up to
+   * forget rows when memory is short (`evicting`): whoever is forgotten has fresh limits.
    */
-  readonly type: 'failed' | 'left-alone' | 'back' | 'reset';
+  readonly type: 'failed' | 'left-alone' | 'back' | 'reset' | 'evicting';
   /** Of `failed`: why. */
   readonly error?: StoreError;
   /** Of `left-alone`: until when, by the engine's clock. */
   readonly until?: Millis;
   /** Of `reset`: how many rows. */
   readonly rows?: number;
+  /** Of `evicting`: what the store calls the way in which it picks them, such as `allkeys-lru`. */
+  readonly policy?: string;
 }
 
 /** A timer that is this late shows that the process was busy: the reply may have come in the meantime. */
@@ -50,8 +53,19 @@ const LATE: Millis = 20;
 /** How long to wait before a call whose connection broke is made again, each time. */
 const PAUSES: readonly Millis[] = [10, 40];
 
+/**
+ * Is given a reply that comes when nobody waits for it any more, and the store behind the guard, which has just shown that
+ * it answers.
+ */
+export type OnLate = (reply: StoreReply, store: Store) => void;
+
+/** A store that always answers in time, and tells of replies that come too late. */
+export interface Guarded extends Store {
+  decide(request: StoreRequest, onLate?: OnLate): Promise<StoreReply>;
+}
+
 /** A store that always answers in time, if only with a {@link StoreError}. */
-export class GuardedStore implements Store {
+export class GuardedStore implements Guarded {
   readonly algorithms: readonly string[];
   readonly isPartitioned: boolean;
   readonly #store: Store;
@@ -65,6 +79,8 @@ export class GuardedStore implements Store {
   /** Until when the store is left alone. */
   #openUntil: Millis = 0;
   #isTrying = false;
+  /** Whether it need not be asked any more whether it forgets. */
+  #isInspected: boolean;
 
   /** @param tell - hears of every failure and recovery */
   constructor(store: Store, clock: Clock, patience: Patience, tell?: (event: StoreEvent) => void) {
@@ -74,6 +90,7 @@ export class GuardedStore implements Store {
     this.#clock = clock;
     this.#patience = patience;
     this.#tell = teller(tell);
+    this.#isInspected = tell === undefined || store.evictionPolicy === undefined;
   }
 
   /** Until when the store is left alone, by the engine's clock; `undefined` if it is not. */
@@ -82,14 +99,9 @@ export class GuardedStore implements Store {
   }
 
   /** Asked again if the connection broke: the store does an operation once. */
-  async decide(request: StoreRequest): Promise<StoreReply> {
-    const { id, lease, rows, now } = request;
-    // Nobody holds what is granted too late; what was held before, somebody does.
-    const onLate = (reply: StoreReply): void => {
-      if (lease !== undefined && reply.fence > 0 && !reply.isHeld)
-        this.#store.release(`${id}.late`, lease, rows, now).catch(() => undefined);
-    };
-    const reply = await this.#call(() => this.#persist(() => this.#store.decide(request)), onLate);
+  async decide(request: StoreRequest, onLate?: OnLate): Promise<StoreReply> {
+    const late = onLate && ((reply: StoreReply): void => onLate(reply, this.#store));
+    const reply = await this.#call(() => this.#persist(() => this.#store.decide(request)), late);
     if (reply.resets > 0) this.#tell({ type: 'reset', rows: reply.resets });
     return reply;
   }
@@ -152,9 +164,21 @@ export class GuardedStore implements Store {
 
   #succeed(): void {
     this.#failures = 0;
+    if (!this.#isInspected) void this.#inspect();
     if (this.#openUntil === 0) return;
     this.#openUntil = 0;
     this.#tell({ type: 'back' });
+  }
+
+  /** Once, beside the first call that succeeds; nobody waits for it. */
+  async #inspect(): Promise<void> {
+    this.#isInspected = true;
+    try {
+      const policy = await this.#store.evictionPolicy?.();
+      if (policy !== undefined) this.#tell({ type: 'evicting', policy });
+    } catch {
+      // A server that does not tell is none to warn about.
+    }
   }
 
   #fail(error: StoreError): void {

@@ -6,6 +6,7 @@
  */
 
 import type { Millis } from '../time.ts';
+import type { Guarded } from './guard.ts';
 import {
   blankReply,
   chargesOf,
@@ -28,7 +29,7 @@ interface Outcome {
 
 /** Decides on one request, once. */
 export class Reservation {
-  readonly #store: Store;
+  readonly #store: Guarded;
   readonly #request: StoreRequest;
   readonly #parts: readonly Part[];
   /** Where the line is. A lease whose id others may ask for begins there last: who holds it there holds all of it. */
@@ -41,7 +42,7 @@ export class Reservation {
   #isBlocked = false;
 
   /** @param home - the first slot of the request */
-  constructor(store: Store, request: StoreRequest, home: Part, others: readonly Part[]) {
+  constructor(store: Guarded, request: StoreRequest, home: Part, others: readonly Part[]) {
     const { id, lease, line } = request;
     this.#store = store;
     this.#request = request;
@@ -157,6 +158,21 @@ export class Reservation {
     await Promise.allSettled(giving);
   }
 
+  /** The request has been refused by then, and whoever asked for it has gone on. What was held before, somebody holds. */
+  #giveBackLate(part: Part, reply: StoreReply, store: Store): void {
+    const { id, lease, now } = this.#request;
+    if (!reply.agreed || reply.isHeld) return;
+    const own = `${id}.${part.index}.late`;
+    const rows = correctionsOf(part, reply);
+    const giving = [
+      ...(rows.length > 0 ? [store.correct(own, 'refund', rows, now)] : []),
+      ...(lease !== undefined && reply.fence > 0
+        ? [store.release(`${own}.lease`, lease, part.rows, now)]
+        : []),
+    ];
+    void Promise.allSettled(giving);
+  }
+
   /** Gives up the place in line, if there is one. */
   async #leave(): Promise<void> {
     const { line } = this.#request;
@@ -177,10 +193,11 @@ export class Reservation {
     const { id, now, lease, line } = this.#request;
     const isHome = part === this.#home;
     if (mode === 'charge') this.#charged.set(part, undefined);
-    const reply = await this.#store.decide({
+    const request = {
       ...{ id: `${id}.${part.index}`, mode, now, rows: part.rows, lease },
       line: isHome && line !== undefined ? { ...line, ticket: this.#ticket } : undefined,
-    });
+    };
+    const reply = await this.#store.decide(request, (late, store) => this.#giveBackLate(part, late, store));
     if (mode === 'charge') this.#charged.set(part, reply);
     this.#replies.set(part, reply);
     if (isHome && reply.ticket !== 'full') this.#ticket = reply.ticket ?? this.#ticket;

@@ -1,8 +1,8 @@
 import type { Millis } from '../time.ts';
+import type { Guarded, OnLate } from './guard.ts';
 import { bySlot, partsOf, takesAny } from './parts.ts';
 import { Reservation } from './reservation.ts';
 import type {
-  Store,
   StoreBlock,
   StoreCorrection,
   StoreKey,
@@ -17,24 +17,25 @@ import type {
  * A partitioned store that may be asked about rows in several slots at once, for policies that say
  * `crossSlot: 'reserve'`. What is in one slot goes through as it stands.
  */
-export class ReservingStore implements Store {
+export class ReservingStore implements Guarded {
   readonly algorithms: readonly string[];
   readonly isPartitioned: boolean;
-  readonly #store: Store;
+  readonly #store: Guarded;
 
   /** @param store - answers every call in time */
-  constructor(store: Store) {
+  constructor(store: Guarded) {
     this.algorithms = store.algorithms;
     this.isPartitioned = store.isPartitioned;
     this.#store = store;
   }
 
-  decide(request: StoreRequest): Promise<StoreReply> {
+  /** @param onLate - where several slots are asked, each gives back by itself what comes too late */
+  decide(request: StoreRequest, onLate?: OnLate): Promise<StoreReply> {
     const { rows } = request;
     const slot = rows[0]?.partition.slot;
-    if (rows.every(({ partition }) => partition.slot === slot)) return this.#store.decide(request);
+    if (rows.every(({ partition }) => partition.slot === slot)) return this.#store.decide(request, onLate);
     const [home, ...others] = partsOf(rows);
-    if (home === undefined || others.length === 0) return this.#store.decide(request);
+    if (home === undefined || others.length === 0) return this.#store.decide(request, onLate);
     return new Reservation(this.#store, request, home, others).decide();
   }
 

@@ -190,6 +190,11 @@ export interface Store {
   block(key: StoreKey, block: StoreBlock, now?: Millis): Promise<void>;
   /** Lifts a block; whether there was one. */
   unblock(key: StoreKey, now?: Millis): Promise<boolean>;
+  /**
+   * How it picks what it forgets before it has expired, when memory is short; `undefined` if it forgets nothing. Asked once;
+   * a store that cannot tell rejects, or does without.
+   */
+  evictionPolicy?(): Promise<string | undefined>;
   /** Begins rows that are asked together anew, keeping blocks; whether the first of them held anything. */
   forget(keys: readonly StoreKey[], now?: Millis): Promise<boolean>;
 }

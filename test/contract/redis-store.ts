@@ -56,7 +56,7 @@ export function describeRedisStore(name: string, reach: () => Reached | Promise<
       reached = await reach();
       prefix = `${name.replace(/\W/g, '-')}.${turn++}`;
       store = redisStore({ client: reached.client, prefix });
-      engine = createDistributedEngine(policy, { store });
+      engine = createDistributedEngine(policy, { store, deadline: '20s' });
     });
 
     it('should allow up to the quota, by its own clock, and then say until when not', async () => {
@@ -116,6 +116,7 @@ export function describeRedisStore(name: string, reach: () => Reached | Promise<
       await engine.forget({ account: 'x' });
       const other = createDistributedEngine(policy, {
         store: redisStore({ client: reached.client, prefix }),
+        deadline: '20s',
       });
       expect(await other.check(read)).toMatchObject({ allowed: false, reason: 'blocked', remaining: 0 });
       expect([await engine.unblock({ account: 'x' }), await engine.unblock({ account: 'x' })]).toEqual([
@@ -150,7 +151,7 @@ export function describeRedisStore(name: string, reach: () => Reached | Promise<
 
     it('should deny by itself what was denied, until that may have ended', async () => {
       const clock = manualClock(5_000_000);
-      const cached = createDistributedEngine(policy, { store, clock, denialCache: 10 });
+      const cached = createDistributedEngine(policy, { store, clock, denialCache: 10, deadline: '20s' });
       const read = { group: 'read', account: 'x' } as const;
       const first = await cached.check(read);
       await cached.check({ ...read, cost: 2 });

@@ -98,6 +98,12 @@ if ARGV[nextArg + 1] and not isHeld then
     own = rank .. ':' .. string.format('%016.0f', stamp) .. ':' .. lease
   end
   local head = redis.call('ZRANGE', queue, 0, 0)[1]
+  -- A place that is kept for longer than any is was taken before the clock stepped back.
+  while writable and head and head < own and tonumber(redis.call('ZSCORE', seen, head) or 0) > now + 60000 do
+    redis.call('ZREM', queue, head)
+    redis.call('ZREM', seen, head)
+    head = redis.call('ZRANGE', queue, 0, 0)[1]
+  end
   waits = head ~= nil and head < own
   if waits then agreed = false end
   if agreed and head == own then

@@ -146,3 +146,11 @@ if blocked > now then
 end
 return existed
 `;
+
+/** How the server picks keys to evict, if it has a limit of memory and does; else ''. A script, since every client runs those. */
+export const EVICTION: string = `
+local memory = redis.call('INFO', 'memory')
+local policy = string.match(memory, 'maxmemory_policy:([%w-]+)')
+if policy and policy ~= 'noeviction' and not string.find(memory, 'maxmemory:0\\r') then return policy end
+return ''
+`;

@@ -34,7 +34,7 @@ import {
   slotTag,
 } from './encode.ts';
 import { Script } from './script.ts';
-import { CORRECT, DECIDE, MANAGE } from './scripts.ts';
+import { CORRECT, DECIDE, EVICTION, MANAGE } from './scripts.ts';
 
 export type { IoredisLike, Method, NodeRedisLike, RedisClient, UpstashLike } from './client.ts';
 
@@ -85,6 +85,7 @@ class RedisStore implements Store {
   readonly #leave: Script;
   readonly #correct: Script;
   readonly #manage: Script;
+  readonly #eviction: Script;
 
   constructor(commands: Commands, prefix: string, remember: Millis) {
     this.isPartitioned = commands.isCluster;
@@ -100,6 +101,7 @@ class RedisStore implements Store {
     this.#leave = new Script(commands, LEAVE);
     this.#correct = new Script(commands, CORRECT);
     this.#manage = new Script(commands, MANAGE);
+    this.#eviction = new Script(commands, EVICTION);
   }
 
   async decide(request: StoreRequest): Promise<StoreReply> {
@@ -199,6 +201,11 @@ class RedisStore implements Store {
   async forget(keys: readonly StoreKey[], now?: Millis): Promise<boolean> {
     const rows = keys.map((key) => rowKey(this.#prefix, key));
     return Number(await this.#manage.run(rows, ['forget', instant(now)])) === 1;
+  }
+
+  async evictionPolicy(): Promise<string | undefined> {
+    const policy = await this.#eviction.run([], []);
+    return typeof policy === 'string' && policy !== '' ? policy : undefined;
   }
 
   #pushOperation(keys: string[], rows: readonly StoreKey[], operation: string | undefined): void {

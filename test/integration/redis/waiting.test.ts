@@ -5,15 +5,18 @@ import { createDistributedEngine, type DistributedAdmission, type Store } from '
 import { redisStore } from 'headgate/redis';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
+import { storeOver } from '../../fixtures/store-over.ts';
 
 const policy = {
   version: 1,
   limits: {
     calls: { algorithm: 'concurrency', quota: 2, per: 'account', lease: 300 },
+    seats: { algorithm: 'concurrency', quota: 2, per: 'account', lease: '30s' },
     pace: { algorithm: 'token-bucket', quota: 1, window: 100, per: 'account' },
   },
   groups: {
     call: { limits: ['calls'], queue: { size: 3, timeout: '5s' } },
+    seat: { limits: ['seats'], queue: { size: 3, timeout: '30s' } },
     sms: { limits: ['pace'], queue: { size: 10 } },
     now: { limits: ['calls'] },
   },
@@ -21,6 +24,7 @@ const policy = {
 } as const;
 
 const call = { group: 'call', account: 'x' } as const;
+const seat = { group: 'seat', account: 'x' } as const;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe.skipIf(lacksServer())('engines that share a server', async () => {
@@ -33,7 +37,7 @@ describe.skipIf(lacksServer())('engines that share a server', async () => {
   let other: ReturnType<typeof engine>;
 
   function engine(store: Store) {
-    return createDistributedEngine(policy, { store });
+    return createDistributedEngine(policy, { store, deadline: '20s' });
   }
 
   beforeEach(() => {
@@ -87,11 +91,11 @@ describe.skipIf(lacksServer())('engines that share a server', async () => {
   });
 
   it('should serve waiters of all engines in the order they came', async () => {
-    const held = await one.tryAcquire({ ...call, cost: { permits: 2 } });
+    const held = await one.tryAcquire({ ...seat, cost: { permits: 2 } });
     const order: number[] = [];
     const waiting: Promise<void>[] = [];
     const wait = async (engine: typeof one, n: number, priority: number): Promise<void> => {
-      const admission = await engine.acquire({ ...call, cost: { permits: 2 } }, { priority });
+      const admission = await engine.acquire({ ...seat, cost: { permits: 2 } }, { priority });
       if (admission.allowed) order.push(n);
       await admission.release();
     };
@@ -103,8 +107,8 @@ describe.skipIf(lacksServer())('engines that share a server', async () => {
       waiting.push(wait(engine as typeof one, n, priority as number));
       await sleep(15);
     }
-    const newcomer = await other.tryAcquire({ ...call, cost: { permits: 1 } });
-    expect((await other.acquire(call)).reason).toBe('queue-full');
+    const newcomer = await other.tryAcquire({ ...seat, cost: { permits: 1 } });
+    expect((await other.acquire(seat)).reason).toBe('queue-full');
     await held.release();
     await Promise.all(waiting);
     expect([newcomer.reason, ...order]).toEqual(['concurrency', 2, 0, 1]);
@@ -112,30 +116,30 @@ describe.skipIf(lacksServer())('engines that share a server', async () => {
   });
 
   it('should leave nothing of those who give up', async () => {
-    const held = await one.tryAcquire({ ...call, cost: { permits: 2 } });
-    const late = await other.acquire(call, { timeout: 60 });
+    const held = await one.tryAcquire({ ...seat, cost: { permits: 2 } });
+    const late = await other.acquire(seat, { timeout: 60 });
     expect([late.allowed, late.reason]).toEqual([false, 'queue-timeout']);
     const controller = new AbortController();
-    const aborted = one.acquire(call, { signal: controller.signal });
+    const aborted = one.acquire(seat, { signal: controller.signal });
     await sleep(30);
     controller.abort('changed my mind');
     await expect(aborted).rejects.toBe('changed my mind');
-    await expect(one.acquire(call, { signal: controller.signal })).rejects.toBe('changed my mind');
+    await expect(one.acquire(seat, { signal: controller.signal })).rejects.toBe('changed my mind');
     expect(await look.keys(`w${turn - 1}:*queue`)).toEqual([]);
     await held.release();
-    expect((await one.peek(call)).remaining).toBe(2);
+    expect((await one.peek(seat)).remaining).toBe(2);
   });
 
   it('should not keep a place for a waiter that has died', async () => {
-    const held = await one.tryAcquire({ ...call, cost: { permits: 2 } });
+    const held = await one.tryAcquire({ ...seat, cost: { permits: 2 } });
     // Takes a place and never looks again.
-    const dead = engine({ ...proxy(stores[0] as Store), decide: dieAfter(1, stores[0] as Store) });
-    dead.acquire(call).catch(() => undefined);
+    const dead = engine(storeOver(stores[0] as Store, { decide: dieAfter(1, stores[0] as Store) }));
+    dead.acquire(seat).catch(() => undefined);
     await sleep(20);
     await held.release();
-    expect((await other.tryAcquire(call)).reason).toBe('concurrency');
+    expect((await other.tryAcquire(seat)).reason).toBe('concurrency');
     await sleep(3000);
-    expect((await other.tryAcquire(call)).allowed).toBe(true);
+    expect((await other.tryAcquire(seat)).allowed).toBe(true);
   });
 
   it('should pace what waits for a rate', async () => {
@@ -162,21 +166,6 @@ describe.skipIf(lacksServer())('engines that share a server', async () => {
     expect(await seen[0]?.cancel()).toBe(false);
   });
 });
-
-function proxy(store: Store): Store {
-  return {
-    algorithms: store.algorithms,
-    isPartitioned: store.isPartitioned,
-    decide: (request) => store.decide(request),
-    correct: (...args) => store.correct(...args),
-    release: (...args) => store.release(...args),
-    renew: (...args) => store.renew(...args),
-    leave: (...args) => store.leave(...args),
-    block: (...args) => store.block(...args),
-    unblock: (...args) => store.unblock(...args),
-    forget: (...args) => store.forget(...args),
-  };
-}
 
 /** Answers so often, and then never again. */
 function dieAfter(calls: number, store: Store): Store['decide'] {
