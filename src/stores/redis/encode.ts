@@ -4,15 +4,17 @@
  * @module
  */
 
+import type { Plan } from '../../algorithms/algorithm.ts';
 import type { FixedWindowPlan } from '../../algorithms/fixed-window.ts';
 import type { TokenBucketPlan } from '../../algorithms/token-bucket.ts';
 import type {
-  StoreCharge,
+  StoreCorrection,
   StoredRow,
   StoreKey,
   StoreLimit,
   StoreLine,
   StoreReply,
+  StoreRequest,
   StoreRow,
 } from '../store.ts';
 
@@ -65,29 +67,60 @@ function hex(code: number, digits: number): string {
   return code.toString(16).padStart(digits, '0');
 }
 
-/**
- * Arguments for a row: the number n of its limits, -1 - n if they are shadows, and its fields; then of each limit its kind,
- * cost and four numbers.
- */
-export function pushRow(args: string[], { limits, partition }: StoreRow): void {
-  pushFields(args, limits, partition.isShadow);
+/** Arguments for the limits of a row, and how many there are: below 0 for shadows. */
+export function pushRow(args: string[], { limits, permits, partition }: StoreRow): void {
+  const count = limits.length + permits.length;
+  args.push(partition.isShadow ? `-${count}` : `${count}`);
   for (const limit of limits) pushLimit(args, limit);
+  for (const { cost, most, length } of permits) args.push('p', `${cost}`, `${most}`, `${length}`);
 }
 
-function pushFields(args: string[], limits: readonly StoreLimit[], isShadow: boolean): void {
-  const fields = limits.flatMap(fieldsOf);
-  const count = isShadow ? -1 - limits.length : limits.length;
-  args.push(String(count), String(3 + fields.length), 'until', 'born', 'blocked', ...fields);
+/** The same for charges of a row: when it was born and how many there are, then each with the instant it counts from. */
+export function pushCharges(args: string[], { born, limits }: StoreCorrection): void {
+  args.push(String(born), String(limits.length));
+  for (const charge of limits) {
+    pushLimit(args, charge);
+    args.push(String(charge.since));
+  }
 }
 
-function fieldsOf({ name, plan }: StoreLimit): string[] {
-  return cellsOf(plan.algorithm.kind).map((cell) => `${name}.${cell}`);
+/** Arguments for a limit: its kind, what its cells are called, its cost, and the numbers of its plan. */
+function pushLimit(args: string[], { name, plan, cost }: StoreLimit): void {
+  const [kind, cells, ...numbers] = termsOf(name, plan);
+  args.push(kind, cells, `${cost}`, ...numbers);
+  // It grows with every slower plan of the same limit.
+  if (kind === 't') args.push(`${(plan as TokenBucketPlan).horizon}`);
 }
 
-/** Arguments for permits: their number, then of each limit its cost, the most that may be held and for how long. */
-export function pushPermits(args: string[], { permits }: StoreRow): void {
-  args.push(String(permits.length));
-  for (const { cost, most, length } of permits) args.push(`${cost}`, `${most}`, `${length}`);
+type Terms = readonly [kind: string, cells: string, ...numbers: string[]];
+
+/** A plan in text: most are asked for over and over. */
+const TERMS = new WeakMap<Plan, Map<string, Terms>>();
+
+function termsOf(name: string, plan: Plan): Terms {
+  let byName = TERMS.get(plan);
+  if (byName === undefined) {
+    byName = new Map();
+    TERMS.set(plan, byName);
+  }
+  let terms = byName.get(name);
+  if (terms === undefined) {
+    terms = newTerms(name, plan);
+    byName.set(name, terms);
+  }
+  return terms;
+}
+
+function newTerms(name: string, plan: Plan): Terms {
+  const { kind } = plan.algorithm;
+  const cells = ` ${name}.${cellsOf(kind).join(',')}=`;
+  if (kind === 'token-bucket') {
+    const { burst, ticksPerUnit, ticksPerMs } = plan as TokenBucketPlan;
+    return ['t', cells, `${burst}`, `${ticksPerUnit}`, `${ticksPerMs}`];
+  }
+  const isAligned = kind === 'fixed-window' && (plan as FixedWindowPlan).anchor === 'epoch';
+  const letter = kind === 'sliding-window' ? 's' : isAligned ? 'e' : 'f';
+  return [letter, cells, `${plan.quota}`, `${plan.window}`];
 }
 
 /** The set in which the leases of a concurrency limit are. */
@@ -105,64 +138,52 @@ export function lineKeys(
   return [`${line}:queue`, `${line}:seen`];
 }
 
-/** The same for charges, each with the instant it counts from. */
-export function pushCharges(args: string[], limits: readonly StoreCharge[]): void {
-  pushFields(args, limits, false);
-  for (const charge of limits) {
-    pushLimit(args, charge);
-    args.push(String(charge.since));
-  }
-}
-
-function pushLimit(args: string[], { plan, cost }: StoreLimit): void {
-  const { kind } = plan.algorithm;
-  if (kind === 'token-bucket') {
-    const { burst, ticksPerUnit, ticksPerMs, horizon } = plan as TokenBucketPlan;
-    args.push('t', `${cost}`, `${burst}`, `${ticksPerUnit}`, `${ticksPerMs}`, `${horizon}`);
-  } else if (kind === 'fixed-window') {
-    const isAligned = (plan as FixedWindowPlan).anchor === 'epoch';
-    args.push('f', `${cost}`, `${plan.quota}`, `${plan.window}`, isAligned ? '1' : '0', '0');
-  } else {
-    args.push('s', `${cost}`, `${plan.quota}`, `${plan.window}`, '0', '0');
-  }
-}
-
 /**
- * What a script for decisions has replied.
+ * What the script for decisions has replied to one request.
  *
+ * @param time - the server's, `seconds microseconds`
+ * @param reply - the part of the reply that is about this request
+ * @param given - the instant it was decided at, unless by the server's clock
  * @param hasEnd - whether it tells of leases and tickets
  * @returns `undefined` if it is no such reply
  */
 export function readReply(
-  reply: unknown,
-  rows: readonly StoreRow[],
+  time: string,
+  reply: string,
+  { rows, now: given }: StoreRequest,
   hasEnd: boolean,
 ): StoreReply | undefined {
-  if (!Array.isArray(reply)) return undefined;
-  let at = 3;
-  const stored = rows.map(({ limits, permits }): StoredRow => {
-    const [born, blockedUntil] = [Number(reply[at]), Number(reply[at + 1])];
-    const first = at + 2;
-    const last = first + limits.reduce((sum, { plan }) => sum + cellsOf(plan.algorithm.kind).length, 0);
-    at = last + permits.length;
-    const [cells, held] = [reply.slice(first, last).map(Number), reply.slice(last, at).map(Number)];
-    return { born, blockedUntil, cells, held };
+  const parts = reply.split(' ');
+  const [seconds, micros] = time.split(' ').map(Number);
+  if (seconds === undefined || micros === undefined) return undefined;
+  const isAgreed = parts[0] !== '0';
+  const present = seconds * 1_000_000 + micros;
+  let at = 2;
+  const stored = rows.map(({ limits }) => {
+    const born = Number(parts[at++]);
+    const blockedUntil = Number(parts[at++]);
+    const cells: number[] = [];
+    for (const { plan } of limits) {
+      for (let i = cellsOf(plan.algorithm.kind).length; i > 0; i--) cells.push(Number(parts[at++]));
+    }
+    return { born: born === 0 && isAgreed ? present : born, blockedUntil, cells };
   });
-  const end = hasEnd ? reply.slice(at) : [0, 0, 0, ''];
-  const now = Number(reply[1]);
-  if (end.length !== 4 || reply.length !== at + (hasEnd ? 4 : 0) || !Number.isSafeInteger(now))
+  const held = rows.map(({ permits }) => permits.map(() => Number(parts[at++])));
+  const end = hasEnd ? parts.slice(at) : ['0', '0', '0', '-'];
+  const now = given ?? Math.floor(present / 1000);
+  if (end.length !== 4 || parts.length !== at + (hasEnd ? 4 : 0) || !Number.isSafeInteger(now))
     return undefined;
   const [fence, expiresAt, mustWait, ticket] = end;
   return {
-    agreed: Number(reply[0]) > 0,
+    agreed: isAgreed,
     now,
-    rows: stored,
-    resets: Number(reply[2]),
-    isHeld: Number(reply[0]) === 2,
+    rows: stored.map((row, i): StoredRow => ({ ...row, held: held[i] ?? [] })),
+    resets: Number(parts[1]),
+    isHeld: parts[0] === '2',
     fence: Number(fence),
     expiresAt: Number(expiresAt),
-    mustWait: Number(mustWait) === 1,
-    ticket: ticket === '' ? undefined : String(ticket),
+    mustWait: mustWait === '1',
+    ticket: ticket === '-' ? undefined : ticket,
   };
 }
 
