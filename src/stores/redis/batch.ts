@@ -1,6 +1,7 @@
 import { isHeadgateError, StoreError } from '../../errors.ts';
 import type { StoreReply, StoreRequest } from '../store.ts';
-import { escapeId, leasesKey, lineKeys, pushRow, readReply, rowKey, slotTag } from './encode.ts';
+import { escapeId, leasesKey, lineKeys, pushRow, rowKey, slotTag } from './encode.ts';
+import { Replies } from './replies.ts';
 import type { Script } from './script.ts';
 
 /** Decisions that one call takes at most: the server does nothing else meanwhile, and the client gets on with the next call. */
@@ -26,7 +27,7 @@ interface Waiting {
 
 /** What is sent to the server at once, and again if it is not known whether it got there. */
 interface Call {
-  readonly requests: readonly StoreRequest[];
+  readonly batch: readonly Waiting[];
   readonly keys: readonly string[];
   readonly args: readonly string[];
   readonly lane: number;
@@ -62,9 +63,8 @@ export class Batch {
     // The server does not set the expiry anew within the same second.
     this.#keep = options.remember > 0 ? String(options.remember + 1000) : '0';
     this.#flush = () => {
-      const batches = [...this.#waiting.values()];
+      for (const batch of this.#waiting.values()) if (batch.length > 0) this.#send(batch);
       this.#waiting.clear();
-      for (const batch of batches) if (batch.length > 0) this.#send(batch);
     };
   }
 
@@ -86,8 +86,8 @@ export class Batch {
     const slot = isPartitioned && row !== undefined ? slotTag(prefix, row) : '';
     const batch = this.#waiting.get(slot);
     if (batch === undefined) {
+      if (this.#waiting.size === 0) queueMicrotask(this.#flush);
       this.#waiting.set(slot, [waiting]);
-      if (this.#waiting.size === 1) queueMicrotask(this.#flush);
       return;
     }
     batch.push(waiting);
@@ -97,14 +97,13 @@ export class Batch {
   }
 
   #send(batch: readonly Waiting[]): void {
-    const call = this.#callOf(batch.map(({ request }) => request));
+    const call = this.#callOf(batch);
     this.#script.run(call.keys, call.args).then(
       (text) => {
         this.#free.push(call.lane);
-        const replies = partsOf(text);
-        for (let i = 0; i < batch.length; i++) {
-          const { request, resolve, reject } = batch[i] as Waiting;
-          const reply = replyTo(request, replies, i);
+        const replies = new Replies(text);
+        for (const { request, resolve, reject } of batch) {
+          const reply = replies.next(request, admits(request));
           if (reply === undefined) reject(badReply(text));
           else resolve(reply);
         }
@@ -119,7 +118,7 @@ export class Batch {
   /** Keeps a call of which it is not known whether it was done. Its lane is not given to another. */
   #fail(call: Call, error: unknown): void {
     if (!isHeadgateError(error, 'StoreError') || error.code !== 'failed') return;
-    for (const { id } of call.requests) this.#failed.set(id, call);
+    for (const { request } of call.batch) this.#failed.set(request.id, call);
     for (const id of this.#failed.keys()) {
       if (this.#failed.size <= MOST_FAILED) break;
       this.#failed.delete(id);
@@ -132,33 +131,37 @@ export class Batch {
       call.again = undefined;
     });
     const text = await call.again;
-    if (this.#failed.delete(request.id) && call.requests.length === 1) this.#free.push(call.lane);
-    const at = call.requests.findIndex(({ id }) => id === request.id);
-    const reply = replyTo(call.requests[at] ?? request, partsOf(text), at);
+    if (this.#failed.delete(request.id) && call.batch.length === 1) this.#free.push(call.lane);
+    const at = call.batch.findIndex((waiting) => waiting.request.id === request.id);
+    const first = call.batch[at]?.request ?? request;
+    const replies = new Replies(text);
+    replies.skip(at);
+    const reply = replies.next(first, admits(first));
     if (reply === undefined) throw badReply(text);
     return reply;
   }
 
-  #callOf(requests: readonly StoreRequest[]): Call {
+  #callOf(batch: readonly Waiting[]): Call {
     const { prefix } = this.#options;
     const keys: string[] = [];
     const lane = this.#free.pop() ?? this.#lanes++;
     const turn = String(++this.#turns).padStart(12, '0');
-    const given = requests[0]?.now;
+    const first = batch[0]?.request;
+    const given = first?.now;
     const args = [given === undefined ? '' : String(given), '0', turn];
     let charges = false;
-    for (const request of requests) {
+    for (const { request } of batch) {
       args[2] += ` ${request.id}`;
       charges ||= request.mode === 'charge';
       pushRequest(prefix, keys, args, request);
     }
-    const [row] = requests[0]?.rows ?? [];
+    const row = first?.rows[0];
     if (charges && this.#keep !== '0' && row !== undefined) {
       args[1] = this.#keep;
       const place = this.#options.isPartitioned ? slotTag(prefix, row) : prefix;
       keys.push(`${place}:op:${this.#owner}.${lane}`);
     }
-    return { requests, keys, args, lane, again: undefined };
+    return { batch, keys, args, lane, again: undefined };
   }
 }
 
@@ -168,7 +171,7 @@ function pushRequest(
   args: string[],
   { id, mode, rows, lease, line }: StoreRequest,
 ): void {
-  const letter = mode === 'charge' ? 'c' : mode === 'deny' ? 'd' : 'p';
+  const letter = mode.charAt(0);
   const isAdmission = admits({ rows, line });
   args.push(`${isAdmission ? letter.toUpperCase() : letter}${rows.length}`);
   for (const row of rows) {
@@ -193,15 +196,6 @@ function admits({ rows, line }: Pick<StoreRequest, 'rows' | 'line'>): boolean {
   if (line !== undefined) return true;
   for (const { permits } of rows) if (permits.length > 0) return true;
   return false;
-}
-
-function partsOf(text: unknown): readonly string[] {
-  return typeof text === 'string' ? text.split(';') : [];
-}
-
-function replyTo(request: StoreRequest, parts: readonly string[], at: number): StoreReply | undefined {
-  const [time = '', part] = [parts[0], parts[at + 1]];
-  return part === undefined ? undefined : readReply(time, part, request, admits(request));
 }
 
 function badReply(value: unknown): StoreError {

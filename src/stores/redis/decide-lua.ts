@@ -50,7 +50,8 @@ while at <= last do
       mode, permits = string.lower(mode), {}
     end
   end
-  local agreed, passing, told, size = mode == 'c1' or mode == 'c', true, '', 0
+  local agreed, told, size = mode == 'c1' or mode == 'c', '', 0
+  local passing = agreed or mode == 'w'
   for i = 1, count do
     local key, asks = KEYS[nextKey], ARGV[at] + 0
     nextKey, at = nextKey + 1, at + 1

@@ -1,5 +1,5 @@
 /**
- * Keys and arguments of the scripts, and what their replies mean.
+ * Keys and arguments of the scripts.
  *
  * @module
  */
@@ -7,16 +7,7 @@
 import type { Plan } from '../../algorithms/algorithm.ts';
 import type { FixedWindowPlan } from '../../algorithms/fixed-window.ts';
 import type { TokenBucketPlan } from '../../algorithms/token-bucket.ts';
-import type {
-  StoreCorrection,
-  StoredRow,
-  StoreKey,
-  StoreLimit,
-  StoreLine,
-  StoreReply,
-  StoreRequest,
-  StoreRow,
-} from '../store.ts';
+import type { StoreCorrection, StoreKey, StoreLimit, StoreLine, StorePartition, StoreRow } from '../store.ts';
 
 /** What the cells of each algorithm are called. */
 const CELLS = {
@@ -28,35 +19,65 @@ const CELLS = {
 /** Names of the algorithms that the scripts can do. */
 export const ALGORITHMS: readonly string[] = Object.keys(CELLS);
 
+/** The fields that make the slot of a partition's rows, and the others. */
+interface Layout {
+  readonly slot: readonly Field[];
+  readonly others: readonly Field[];
+}
+
+interface Field {
+  readonly name: string;
+  readonly at: number;
+}
+
+const LAYOUTS = new WeakMap<StorePartition, Layout>();
+
+function layoutOf(partition: StorePartition): Layout {
+  let layout = LAYOUTS.get(partition);
+  if (layout === undefined) {
+    const { fields, slot } = partition;
+    const place = (name: string): Field => ({ name, at: fields.indexOf(name) });
+    const others = fields.filter((field) => !slot.includes(field));
+    layout = { slot: slot.map(place), others: others.map(place) };
+    LAYOUTS.set(partition, layout);
+  }
+  return layout;
+}
+
 /**
  * The place of a row: `prefix:{account=acct_42}` for a partition that is its own slot, and with the other fields behind
  * it for one that shares the slot: `prefix:{account=acct_42}:campaign=c1`.
  */
 export function rowKey(prefix: string, key: StoreKey): string {
-  const { fields, slot, isShadow } = key.partition;
-  const others = fields.filter((field) => !slot.includes(field));
+  const { others } = layoutOf(key.partition);
   const tag = slotTag(prefix, key);
   const row = others.length === 0 ? tag : `${tag}:${assignments(key, others)}`;
-  return isShadow ? `${row}:shadow` : row;
+  return key.partition.isShadow ? `${row}:shadow` : row;
 }
 
 /** The part of a key that is the same for all that is asked about together: `prefix:{account=acct_42}`. */
 export function slotTag(prefix: string, key: StoreKey): string {
-  const { slot } = key.partition;
-  return `${prefix}:{${slot.length === 0 ? 'all' : assignments(key, slot)}}`;
+  const { slot } = layoutOf(key.partition);
+  return slot.length === 0 ? `${prefix}:{all}` : `${prefix}:{${assignments(key, slot)}}`;
 }
 
-function assignments({ partition, values }: StoreKey, fields: readonly string[]): string {
-  return fields
-    .map((field) => `${field}=${escapeId(values[partition.fields.indexOf(field)] ?? '')}`)
-    .join(',');
+function assignments({ values }: StoreKey, fields: readonly Field[]): string {
+  let text = '';
+  for (const { name, at } of fields) {
+    if (text !== '') text += ',';
+    text += `${name}=${escapeId(values[at] ?? '')}`;
+  }
+  return text;
 }
+
+const UNSAFE = /[^\w.@-]/;
 
 /**
  * An id as a part of a key: every UTF-16 unit but letters, digits and `_.@-` as `%hh` or `%uhhhh`. So no id looks like a
  * hash tag, a pattern or another part of a key, and a lone surrogate is not taken for another.
  */
 export function escapeId(id: string): string {
+  if (!UNSAFE.test(id)) return id;
   return id.replace(/[^\w.@-]/g, (unit) => {
     const code = unit.charCodeAt(0);
     return code < 256 ? `%${hex(code, 2)}` : `%u${hex(code, 4)}`;
@@ -138,55 +159,7 @@ export function lineKeys(
   return [`${line}:queue`, `${line}:seen`];
 }
 
-/**
- * What the script for decisions has replied to one request.
- *
- * @param time - the server's, `seconds microseconds`
- * @param reply - the part of the reply that is about this request
- * @param given - the instant it was decided at, unless by the server's clock
- * @param hasEnd - whether it tells of leases and tickets
- * @returns `undefined` if it is no such reply
- */
-export function readReply(
-  time: string,
-  reply: string,
-  { rows, now: given }: StoreRequest,
-  hasEnd: boolean,
-): StoreReply | undefined {
-  const parts = reply.split(' ');
-  const [seconds, micros] = time.split(' ').map(Number);
-  if (seconds === undefined || micros === undefined) return undefined;
-  const isAgreed = parts[0] !== '0';
-  const present = seconds * 1_000_000 + micros;
-  let at = 2;
-  const stored = rows.map(({ limits }) => {
-    const born = Number(parts[at++]);
-    const blockedUntil = Number(parts[at++]);
-    const cells: number[] = [];
-    for (const { plan } of limits) {
-      for (let i = cellsOf(plan.algorithm.kind).length; i > 0; i--) cells.push(Number(parts[at++]));
-    }
-    return { born: born === 0 && isAgreed ? present : born, blockedUntil, cells };
-  });
-  const held = rows.map(({ permits }) => permits.map(() => Number(parts[at++])));
-  const end = hasEnd ? parts.slice(at) : ['0', '0', '0', '-'];
-  const now = given ?? Math.floor(present / 1000);
-  if (end.length !== 4 || parts.length !== at + (hasEnd ? 4 : 0) || !Number.isSafeInteger(now))
-    return undefined;
-  const [fence, expiresAt, mustWait, ticket] = end;
-  return {
-    agreed: isAgreed,
-    now,
-    rows: stored.map((row, i): StoredRow => ({ ...row, held: held[i] ?? [] })),
-    resets: Number(parts[1]),
-    isHeld: parts[0] === '2',
-    fence: Number(fence),
-    expiresAt: Number(expiresAt),
-    mustWait: mustWait === '1',
-    ticket: ticket === '-' ? undefined : ticket,
-  };
-}
-
-function cellsOf(kind: string): readonly string[] {
+/** What the cells of an algorithm are called. */
+export function cellsOf(kind: string): readonly string[] {
   return CELLS[kind as keyof typeof CELLS];
 }
