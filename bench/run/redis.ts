@@ -19,7 +19,6 @@ const OURS = ['headgate', 'headgate, remember: 0'];
 /** Decisions, as fast as they come. */
 interface RedisCase {
   readonly id: string;
-  readonly table: string;
   readonly row: string;
   readonly entries: readonly string[];
   readonly limits: number;
@@ -29,7 +28,7 @@ interface RedisCase {
 }
 
 const speed = (id: string, row: string, rest: Partial<RedisCase>): RedisCase => ({
-  ...{ id, row, table: 'Decisions in Redis, time per decision', entries: [...OURS, ...PEERS], limits: 1 },
+  ...{ id, row, entries: [...OURS, ...PEERS], limits: 1 },
   ...{ quota: NEVER_REACHED, keys: KEYS, inFlight: 1 },
   ...rest,
 });
@@ -53,6 +52,8 @@ export const REDIS_CASES: readonly RedisCase[] = [
       ]),
 ];
 
+const TABLE = 'Decisions in Redis';
+
 /** What a decision costs the server, by what it counts. */
 const COSTS = [
   { id: 'redis/calls', row: 'calls of scripts', unit: 'per decision' },
@@ -65,7 +66,11 @@ const COSTS = [
 ] as const;
 
 /** Ids in the order of the page. */
-export const REDIS_IDS: readonly string[] = [...REDIS_CASES, ...COSTS].map(({ id }) => id);
+export const REDIS_IDS: readonly string[] = [
+  ...REDIS_CASES.map(({ id }) => id),
+  ...REDIS_CASES.map(({ id }) => `${id}/busy`),
+  ...COSTS.map(({ id }) => id),
+];
 
 export async function playRedis(
   isWanted: (id: string) => boolean,
@@ -84,7 +89,13 @@ export async function playRedis(
   try {
     const faults = await checkAll(clients, options.log);
     const results = [
-      ...(await playCases(cases, { clients, faults, options, ms: isQuick ? QUICK_MS : SLICE_MS })),
+      ...(await playCases(cases, {
+        look: server.look,
+        clients,
+        faults,
+        options,
+        ms: isQuick ? QUICK_MS : SLICE_MS,
+      })),
       ...(costs ? await playCosts(server, clients, faults) : []).filter(({ id }) => isWanted(id)),
     ];
     const isSound = !Object.keys(faults).some((name) => name.startsWith('headgate'));
@@ -127,6 +138,7 @@ async function checkAll(clients: Clients, log: (line: string) => void): Promise<
 }
 
 interface Setup {
+  readonly look: Redis;
   readonly clients: Clients;
   readonly faults: Faults;
   readonly options: RunOptions;
@@ -135,41 +147,63 @@ interface Setup {
 
 async function playCases(
   cases: readonly RedisCase[],
-  { clients, faults, options, ms }: Setup,
+  { look, clients, faults, options, ms }: Setup,
 ): Promise<CaseResult[]> {
   const results: CaseResult[] = [];
-  for (const { id, table, row, entries, limits, quota, keys, inFlight } of cases) {
+  for (const { id, row, entries, limits, quota, keys, inFlight } of cases) {
     const sound = entries.filter((name) => faults[name] === undefined);
     const asks = sound.map((name, i) =>
       open(clients, name, limits, quota, `${id.replaceAll('/', '.')}.${i}`),
     );
-    const values: Record<string, number[]> = Object.fromEntries(sound.map((name) => [name, []]));
-    for (const ask of asks) await slice(ask, keys, inFlight, ms);
+    const empty = (): Record<string, number[]> => Object.fromEntries(sound.map((name) => [name, []]));
+    const [values, busy] = [empty(), empty()];
+    const play = (ask: RemoteAsk): Promise<Slice> => slice(ask, { look, keys, inFlight, ms });
+    for (const ask of asks) await play(ask);
     for (let round = 0; round < (options.rounds ?? ROUNDS); round++) {
       for (let i = 0; i < asks.length; i++) {
         const at = (i + round) % asks.length;
-        const ask = asks[at];
-        if (ask !== undefined) values[sound[at] ?? '']?.push(await slice(ask, keys, inFlight, ms));
+        const [ask, name = ''] = [asks[at], sound[at]];
+        if (ask === undefined) continue;
+        const took = await play(ask);
+        values[name]?.push(took.wall);
+        busy[name]?.push(took.busy);
       }
     }
     options.log(`${id}: done`);
     const failed = Object.fromEntries(Object.entries(faults).filter(([name]) => entries.includes(name)));
-    const shared = { table, row, unit: 'µs', reference: 'headgate', date: new Date().toISOString() };
-    results.push({ ...shared, id, values, faults: failed });
+    const shared = { row, unit: 'µs', reference: 'headgate', date: new Date().toISOString(), faults: failed };
+    results.push({ ...shared, id, table: `${TABLE}, time per decision`, values });
+    // Steadier where the machine is shared: what the processors do, whoever else runs.
+    const both = `${TABLE}, processor time of client and server per decision`;
+    results.push({ ...shared, id: `${id}/busy`, table: both, values: busy });
   }
   return results;
 }
 
-/** @returns microseconds per decision */
-async function slice(ask: RemoteAsk, keys: readonly string[], inFlight: number, ms: number): Promise<number> {
+/** Microseconds per decision. */
+interface Slice {
+  readonly wall: number;
+  readonly busy: number;
+}
+
+interface SliceSetup extends Pick<RedisCase, 'keys' | 'inFlight'> {
+  readonly look: Redis;
+  readonly ms: number;
+}
+
+async function slice(ask: RemoteAsk, { look, keys, inFlight, ms }: SliceSetup): Promise<Slice> {
   let asked = 0;
+  const server = (await loadOf(look)).busy;
+  const client = process.cpuUsage();
   const began = performance.now();
   const end = began + ms;
   const loop = async (): Promise<void> => {
     while (performance.now() < end) await ask(keys[asked++ % keys.length] ?? '');
   };
   await Promise.all(Array.from({ length: inFlight }, loop));
-  return ((performance.now() - began) * 1000) / asked;
+  const wall = ((performance.now() - began) * 1000) / asked;
+  const { user, system } = process.cpuUsage(client);
+  return { wall, busy: ((await loadOf(look)).busy - server + user + system) / asked };
 }
 
 const COUNTED = 2000;
@@ -204,7 +238,7 @@ async function playCosts({ look }: RedisServer, clients: Clients, faults: Faults
       put(`redis/memory-${limits}`, name, ((await memoryOf(look)) - empty) / STORED);
     }
   }
-  const shared = { table: 'Decisions in Redis, what they cost the server', reference: 'headgate' };
+  const shared = { table: `${TABLE}, what they cost the server`, reference: 'headgate' };
   const date = new Date().toISOString();
   return COSTS.map((each) => ({ ...shared, ...each, date, values: values.get(each.id) ?? {}, faults: {} }));
 }

@@ -53,6 +53,8 @@ export class Batch {
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #free: number[] = [];
   readonly #failed = new Map<string, Call>();
+  /** Node's `queueMicrotask` makes a resource for asynchronous hooks of each call. */
+  readonly #now: Promise<void> = Promise.resolve();
   #lanes = 0;
   #turns = 0;
   readonly #flush: () => void;
@@ -86,7 +88,7 @@ export class Batch {
     const slot = isPartitioned && row !== undefined ? slotTag(prefix, row) : '';
     const batch = this.#waiting.get(slot);
     if (batch === undefined) {
-      if (this.#waiting.size === 0) queueMicrotask(this.#flush);
+      if (this.#waiting.size === 0) void this.#now.then(this.#flush);
       this.#waiting.set(slot, [waiting]);
       return;
     }
