@@ -206,6 +206,42 @@ const semaphores: Bar[] = [
   },
 ];
 
+const remote = (id: string, title: string, needed: string, bar: number, [slow, fast]: string[]): Bar => ({
+  id,
+  title,
+  needs: [needed],
+  value: (read) => ratios(read(needed, slow ?? ''), read(needed, fast ?? '')),
+  sense: 'at least',
+  bar,
+  unit: 'x',
+});
+const FLEXIBLE = 'rate-limiter-flexible';
+const redis: Bar[] = [
+  ...[1, 64].map((n) =>
+    remote('D1', `Redis, one limit, ${n} in flight: times faster than ${FLEXIBLE}`, `redis/one/${n}`, 1, [
+      FLEXIBLE,
+      OURS,
+    ]),
+  ),
+  ...[1, 64].map((n) =>
+    remote(
+      'D2',
+      `Redis, three limits at once, ${n} in flight: times faster than three consumes of ${FLEXIBLE}`,
+      `redis/three/${n}`,
+      n === 1 ? 2.5 : 1.8,
+      [FLEXIBLE, OURS],
+    ),
+  ),
+  remote('D3', 'Redis, a denied key: times faster with denialCache', 'redis/denied', 20, [
+    OURS,
+    'headgate, denialCache',
+  ]),
+  remote('D4', 'Redis, a hot key: times faster with prefetch', 'redis/prefetch', 20, [
+    OURS,
+    'headgate, prefetch',
+  ]),
+];
+
 export const BARS: readonly Bar[] = [
   ...overFloor('P1', 1000, 1.9, 1.5),
   ...overFloor('P2', 100_000, 2.2, 1.7),
@@ -258,4 +294,5 @@ export const BARS: readonly Bar[] = [
   size('size/limiter', 'one limiter, lru-cache apart', 4, 3),
   size('size/engine', 'the engine with everything it imports', 20, 18),
   ...semaphores,
+  ...redis,
 ];

@@ -7,6 +7,7 @@ import { environment, merge, type Results, writeResults } from './report/results
 import { asText, tablesOf, verdictTable } from './report/tables.ts';
 import { judge } from './report/verdicts.ts';
 import { FRESH_ID, playFresh } from './run/fresh.ts';
+import { playRedis, REDIS_IDS } from './run/redis.ts';
 import { playRequests, REQUEST_CASES } from './run/requests.ts';
 import { type Played, playRounds } from './run/rounds.ts';
 import { BUNDLES, playSizes } from './run/sizes.ts';
@@ -25,6 +26,7 @@ const parts: Played[] = [
   await playRounds(pick(CASES), options),
   await playRequests(pick(REQUEST_CASES), options),
   ...(wanted.isWanted(FRESH_ID) ? [playFresh(options, wanted.quick)] : []),
+  await playRedis(wanted.isWanted, options, wanted.quick),
   await playSizes(pick(BUNDLES)),
 ];
 const cases = parts.flatMap((part) => part.cases);
@@ -38,9 +40,9 @@ console.log(`\nchecksum ${checksum}, ${Math.round((performance.now() - began) / 
 
 if (!wanted.isPartial || wanted.write) {
   const requests = REQUEST_CASES.flatMap(({ id }) => [{ id }, { id: `${id}/busy` }]);
-  const order = [...CASES, ...requests, { id: FRESH_ID }, { id: `${FRESH_ID}-least` }, ...BUNDLES].map(
-    ({ id }) => id,
-  );
+  const fresh = [{ id: FRESH_ID }, { id: `${FRESH_ID}-least` }];
+  const redis = REDIS_IDS.map((id) => ({ id }));
+  const order = [...CASES, ...requests, ...fresh, ...redis, ...BUNDLES].map(({ id }) => id);
   const all = wanted.isPartial ? merge(cases, order) : cases;
   const results: Results = {
     command,

@@ -79,7 +79,7 @@ function ahead(cases: readonly CaseResult[]): string {
 const OURS = new Set(['headgate', 'policy', 'fixed-window']);
 
 /** Columns that limit nothing, or are headgate again. */
-const NO_PEERS = new Set(['map', 'constant fields', 'no fields', 'sliding-window', 'token-bucket']);
+const NO_PEERS = new Set(['map', 'ping', 'constant fields', 'no fields', 'sliding-window', 'token-bucket']);
 
 const HOW = `## How it is measured
 
@@ -100,8 +100,12 @@ const HOW = `## How it is measured
   per decision are counted while there is room enough that nothing is collected.
 - Whole requests: one connection does one request after the other, sixteen at once, the load in another process than the
   server. headgate and its peers are middlewares or plugins of the framework.
+- Redis: a server of the bench's own, on the same machine. Every contender has a connection of ioredis, and is asked in slices
+  of 0.4 s, one after the other; fixed windows that are never full, 1,000 keys. The scripts of @upstash/ratelimit run with
+  their first line left out, whose flag only that service knows. Peers' three limits are asked one after the other and are not
+  given back where a later one denies.
 - Bundles: esbuild, minified, gzip level 9.
 
-Not measured: stores outside the process, several cores, other runtimes than Node, latency of single requests, CPU use at
+Not measured: stores other than Redis, servers behind a network, several cores, other runtimes than Node, latency of single requests, CPU use at
 less than full load. A pacer keeps every execution in its window, so it is only timed with up to 1,000 keys, and its figures
 grow with the length of the run.`;

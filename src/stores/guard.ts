@@ -7,6 +7,7 @@
 
 import { isHeadgateError, StoreError } from '../errors.ts';
 import { type Clock, type Millis, wakeByTimer } from '../time.ts';
+import { Deadlines } from './deadlines.ts';
 import type {
   Store,
   StoreBlock,
@@ -47,9 +48,6 @@ export interface StoreEvent {
   readonly policy?: string;
 }
 
-/** A timer that is this late shows that the process was busy: the reply may have come in the meantime. */
-const LATE: Millis = 20;
-
 /** How long to wait before a call whose connection broke is made again, each time. */
 const PAUSES: readonly Millis[] = [10, 40];
 
@@ -71,6 +69,7 @@ export class GuardedStore implements Guarded {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #patience: Patience;
+  readonly #deadlines: Deadlines;
   readonly #tell: (event: StoreEvent) => void;
   /** Calls that have failed so far. */
   failed = 0;
@@ -89,6 +88,7 @@ export class GuardedStore implements Guarded {
     this.#store = store;
     this.#clock = clock;
     this.#patience = patience;
+    this.#deadlines = new Deadlines(clock, patience.deadline);
     this.#tell = teller(tell);
     this.#isInspected = tell === undefined || store.evictionPolicy === undefined;
   }
@@ -139,19 +139,33 @@ export class GuardedStore implements Guarded {
     return this.#call(() => this.#store.forget(keys, now));
   }
 
-  async #call<T>(act: () => Promise<T>, onLate?: (value: T) => void): Promise<T> {
-    const isTrial = this.#enter();
-    try {
-      const value = await this.#inTime(act, onLate);
-      this.#succeed();
-      return value;
-    } catch (error) {
-      const failure = asStoreError(error);
-      this.#fail(failure);
-      throw failure;
-    } finally {
-      if (isTrial) this.#isTrying = false;
-    }
+  /** Settles when `act` does, or when its time is up: also for one that never settles. */
+  #call<T>(act: () => Promise<T>, onLate?: (value: T) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const isTrial = this.#enter();
+      let isOver = false;
+      const fail = (error: unknown): void => {
+        isOver = true;
+        const failure = asStoreError(error);
+        this.#fail(failure);
+        if (isTrial) this.#isTrying = false;
+        reject(failure);
+      };
+      const leave = this.#deadlines.watch(() => fail(tooLate(this.#patience.deadline)));
+      attempt(act).then(
+        (value) => {
+          leave();
+          if (isOver) return onLate?.(value);
+          this.#succeed();
+          if (isTrial) this.#isTrying = false;
+          resolve(value);
+        },
+        (error) => {
+          leave();
+          if (!isOver) fail(error);
+        },
+      );
+    });
   }
 
   /** @returns whether this is the call that tries whether the store is back */
@@ -193,16 +207,14 @@ export class GuardedStore implements Guarded {
   }
 
   /** Does an operation again if it is not known whether it was done, in case the connection is back in a moment. */
-  async #persist<T>(act: () => Promise<T>): Promise<T> {
-    for (const pause of PAUSES) {
-      try {
-        return await act();
-      } catch (error) {
-        if (!isHeadgateError(error, 'StoreError') || error.code !== 'failed') throw error;
-        await this.#sleep(pause);
-      }
-    }
-    return act();
+  #persist<T>(act: () => Promise<T>, pauses: readonly Millis[] = PAUSES): Promise<T> {
+    return attempt(act).then(undefined, async (error) => {
+      const [pause, ...rest] = pauses;
+      if (pause === undefined || !isHeadgateError(error, 'StoreError') || error.code !== 'failed')
+        throw error;
+      await this.#sleep(pause);
+      return this.#persist(act, rest);
+    });
   }
 
   #sleep(length: Millis): Promise<void> {
@@ -212,39 +224,14 @@ export class GuardedStore implements Guarded {
       else this.#clock.wakeAt(at, resolve);
     });
   }
+}
 
-  /** Settles when `act` does, or when its time is up: also for one that never settles. */
-  #inTime<T>(act: () => Promise<T>, onLate: ((value: T) => void) | undefined): Promise<T> {
-    const clock = this.#clock;
-    const { deadline } = this.#patience;
-    return new Promise((resolve, reject) => {
-      let isOver = false;
-      let due = clock.now() + deadline;
-      let disarm: () => void = () => undefined;
-      const arm = (ring: () => void): void => {
-        disarm = clock.wakeAt?.(due, ring) ?? wakeByTimer(clock, due, ring);
-      };
-      const end = (): void => {
-        isOver = true;
-        reject(tooLate(deadline));
-      };
-      arm(() => {
-        if (clock.now() - due < LATE) return end();
-        due = clock.now() + LATE;
-        arm(end);
-      });
-      act().then(
-        (value) => {
-          disarm();
-          if (isOver) onLate?.(value);
-          else resolve(value);
-        },
-        (error) => {
-          disarm();
-          reject(error);
-        },
-      );
-    });
+/** A store of somebody else may throw at once. */
+function attempt<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return act();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 

@@ -2,123 +2,107 @@
  * The arithmetic of `src/algorithms`, once more, in Lua. Lua's numbers are the same doubles; all products are below 2^53,
  * since the plans were checked. What is different is only where state comes from.
  *
- * A limit is a table: `kind` (f, s or t), `cost`, its numbers `p` to `s`, and its cells `x`, `y`, `z`.
+ * These are statements, not functions: making functions anew at every call of a script costs as much as a decision. They
+ * work on locals: `now`; `kind` (f: fixed window, e: one aligned to the epoch, s: sliding, t: token bucket), `cost`, the
+ * numbers `p` to `s` of the plan, and the cells `x`, `y` and `z`, which is nil where there are two.
  *
  * @module
  */
 
-/** Declares `verdict` (true, false or 'never'), `repair`, `charge` and `forgettable`; uses `now`. */
-export const RATES = `
-local floor, max, min, most = math.floor, math.max, math.min, 9007199254740991
+/** The start of a sliding window's present window, and what was used before it and in it. */
+const ROOM = `
+local start, previous, current = max(now - now % q, x), 0, 0
+if start == x then previous, current = y, z elseif start == x + q then previous = z end`;
 
-local function room(l)
-  local start = max(now - now % l.q, l.x)
-  if l.x == start then return start, l.y, l.z end
-  if l.x == start - l.q then return start, l.z, 0 end
-  return start, 0, 0
-end
+/** When a token bucket is empty, and the ticks beyond. */
+const ARRIVAL = `
+local ms, ticks = x, y
+if y < 0 or y >= r then ms, ticks = x + 1, 0 end`;
 
-local function arrival(l)
-  if l.y >= 0 and l.y < l.r then return l.x, l.y end
-  return l.x + 1, 0
-end
+const BACKLOG = `${ARRIVAL}
+local backlog = 0
+if ms >= now then backlog = (ms - now) * r + ticks end`;
 
-local function fill(l, backlog)
-  local ms = floor(backlog / l.r)
-  l.x, l.y = now + ms, backlog - ms * l.r
-end
+/** Sets `said`: whether the limit agrees. */
+export const ASK: string = `
+if kind == 's' then${ROOM}
+  said = cost <= p and p > 0 and previous * (q - 1 - max(0, now - start)) <= (p - cost - current) * q
+elseif kind == 't' then${ARRIVAL}
+  said = cost <= p and r > 0 and (ms < now or floor(((p - cost) * q - ticks) / r) >= ms - now)
+else
+  said = cost <= p and p > 0 and (y <= 0 or now >= x + q or cost <= p - y)
+end`;
 
-local function verdict(l)
-  local kind, cost = l.kind, l.cost
-  if kind == 'f' then
-    if cost > l.p or l.p == 0 then return 'never' end
-    return l.y <= 0 or now >= l.x + l.q or cost <= l.p - l.y
-  elseif kind == 's' then
-    if cost > l.p or l.p == 0 then return 'never' end
-    local start, previous, current = room(l)
-    return previous * (l.q - 1 - max(0, now - start)) <= (l.p - cost - current) * l.q
-  end
-  if cost > l.p or l.r == 0 then return 'never' end
-  local ms, ticks = arrival(l)
-  return ms < now or floor(((l.p - cost) * l.q - ticks) / l.r) >= ms - now
-end
+/** Whether a limit that does not agree never will. */
+export const NEVER = "cost > p or p == 0 or (kind == 't' and r == 0)";
 
-local function charge(l)
-  local kind, cost = l.kind, l.cost
-  if kind == 'f' then
-    if l.y <= 0 or now >= l.x + l.q then
-      l.x, l.y = now, 0
-      if l.r == 1 then l.x = now - now % l.q end
+/** Charges the cells. */
+export const CHARGE: string = `
+if kind == 's' then${ROOM}
+  x, y, z = start, previous, max(current, min(current + cost, min(2 * p, 9007199254740991)))
+elseif kind == 't' then
+  if r > 0 then${BACKLOG}
+    local total = min(backlog + cost * q, min(2 * p * q, 9007199254740991))
+    if total > backlog then
+      ms = floor(total / r)
+      x, y = now + ms, total - ms * r
     end
-    l.y = max(l.y, min(l.y + cost, min(2 * l.p, most)))
-  elseif kind == 's' then
-    l.x, l.y, l.z = room(l)
-    l.z = max(l.z, min(l.z + cost, min(2 * l.p, most)))
-  elseif l.r > 0 then
-    local ms, ticks = arrival(l)
-    local backlog = 0
-    if ms >= now then backlog = (ms - now) * l.r + ticks end
-    local total = min(backlog + cost * l.q, min(2 * l.p * l.q, most))
-    if total > backlog then fill(l, total) end
   end
-end
+else
+  if y <= 0 or now >= x + q then
+    x, y = now, 0
+    if kind == 'e' then x = now - now % q end
+  end
+  y = max(y, min(y + cost, min(2 * p, 9007199254740991)))
+end`;
 
-local function repair(l)
-  local kind = l.kind
-  if kind == 'f' then
-    if l.x - now <= l.q then return end
-    l.x, l.y = now, l.p
-    if l.r == 1 then l.x = now - now % l.q + l.q end
-  elseif kind == 's' then
-    if l.x - now <= 2 * l.q then return end
-    l.x, l.y, l.z = now - now % l.q, 0, l.p
-  else
-    local empty = l.x
-    if l.y ~= 0 then empty = empty + 1 end
-    if l.r == 0 or empty - now <= l.s then return end
-    fill(l, l.p * l.q)
+/** Where the cells are further ahead than can be, makes them full as of now, and sets `changed`. */
+export const REPAIR: string = `
+if kind == 's' then
+  if x - now > 2 * q then x, y, z, changed = now - now % q, 0, p, true end
+elseif kind == 't' then
+  local empty = x
+  if y ~= 0 then empty = x + 1 end
+  if r > 0 and empty - now > s then
+    local ms = floor(p * q / r)
+    x, y, changed = now + ms, p * q - ms * r, true
   end
-  l.changed = true
-end
+elseif x - now > q then
+  x, y, changed = now, p, true
+  if kind == 'e' then x = now - now % q + q end
+end`;
 
-local function forgettable(l)
-  if l.kind == 'f' then
-    if l.y == 0 then return 0 end
-    return l.x + l.q
-  elseif l.kind == 's' then
-    if l.z ~= 0 then return l.x + 2 * l.q end
-    if l.y ~= 0 then return l.x + l.q end
-    return 0
+/** Gives back what is outstanding of a charge of `cost` that counts from `since`. */
+export const REFUND: string = `
+if kind == 's' then${ROOM}
+  local age = start - since
+  if age == 0 then current = max(0, current - cost) elseif age == q then previous = max(0, previous - cost) end
+  if age == 0 or age == q then
+    x, y, z = start, previous, current
+    if y == 0 and z == 0 then x = 0 end
   end
-  if l.y == 0 then return l.x end
-  return l.x + 1
-end
-`;
+elseif kind == 't' then
+  if r > 0 then${BACKLOG}
+    local outstanding = min(cost * q, min(2 * p * q, 9007199254740991)) - max(0, now - since) * r
+    if outstanding > 0 and backlog <= 9007199254740991 then
+      backlog = max(0, backlog - outstanding)
+      ms = floor(backlog / r)
+      x, y = now + ms, backlog - ms * r
+    end
+  end
+elseif y > 0 and now < x + q and x == since then
+  y = max(0, y - cost)
+end`;
 
-/** Declares `refund`, which gives back what is outstanding of a charge of `l.cost` that counts from `l.since`. */
-export const REFUND = `
-local function refund(l)
-  local kind, cost, since = l.kind, l.cost, l.since
-  if kind == 'f' then
-    if l.y <= 0 or now >= l.x + l.q or l.x ~= since then return end
-    l.y = max(0, l.y - cost)
-  elseif kind == 's' then
-    local start, previous, current = room(l)
-    local age = start - since
-    if age == 0 then current = max(0, current - cost)
-    elseif age == l.q then previous = max(0, previous - cost)
-    else return end
-    l.x, l.y, l.z = start, previous, current
-    if previous == 0 and current == 0 then l.x = 0 end
-  else
-    if l.r == 0 then return end
-    local ms, ticks = arrival(l)
-    local backlog = 0
-    if ms >= now then backlog = (ms - now) * l.r + ticks end
-    local outstanding = min(cost * l.q, min(2 * l.p * l.q, most)) - max(0, now - since) * l.r
-    if outstanding <= 0 or backlog > most then return end
-    fill(l, max(0, backlog - outstanding))
-  end
-  l.changed = true
+/** Sets `ends` to the instant from which the cells are as good as none, if that is later. */
+export const ENDS: string = `
+local free = 0
+if kind == 's' then
+  if z ~= 0 then free = x + 2 * q elseif y ~= 0 then free = x + q end
+elseif kind == 't' then
+  free = x
+  if y ~= 0 then free = x + 1 end
+elseif y ~= 0 then
+  free = x + q
 end
-`;
+if free > ends then ends = free end`;

@@ -20,26 +20,40 @@ export class Script {
    *
    * @throws StoreError
    */
-  async run(keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  run(keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    if (this.#known === undefined) return this.#runFirst(keys, args);
     try {
-      const digest = this.#known ?? (await this.#load());
-      try {
-        return await this.#commands.evalsha(digest, keys, args);
-      } catch (error) {
-        if (!textOf(error).includes('NOSCRIPT')) throw error;
-        return await this.#commands.eval(this.#text, keys, args);
-      }
+      return this.#commands
+        .evalsha(this.#known, keys, args)
+        .then(undefined, (error) => this.#recover(error, keys, args));
     } catch (error) {
-      throw storeError(error);
+      return Promise.reject(storeError(error));
     }
   }
 
-  async #load(): Promise<string> {
+  async #recover(error: unknown, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    if (!textOf(error).includes('NOSCRIPT')) throw storeError(error);
+    try {
+      return await this.#commands.eval(this.#text, keys, args);
+    } catch (failure) {
+      throw storeError(failure);
+    }
+  }
+
+  async #runFirst(keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    try {
+      await this.#load();
+    } catch (error) {
+      throw storeError(error);
+    }
+    return this.run(keys, args);
+  }
+
+  async #load(): Promise<void> {
     const loading = this.#digest ?? this.#commands.load(this.#text).then(String);
     this.#digest = loading;
     try {
       this.#known = await loading;
-      return this.#known;
     } finally {
       this.#digest = undefined;
     }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkFields, PolicyError, StoreError, show } from '../../errors.ts';
+import { checkFields, PolicyError, show } from '../../errors.ts';
 import type { Duration, Millis } from '../../time.ts';
 import { parseDuration } from '../../time.ts';
 import type {
@@ -18,23 +18,12 @@ import type {
   StoreRequest,
   StoreRow,
 } from '../store.ts';
-import { ADMIT, LEASE, LEAVE } from './admit-lua.ts';
 import { Batch } from './batch.ts';
 import { type Commands, commandsOf, type RedisClient } from './client.ts';
-import {
-  ALGORITHMS,
-  escapeId,
-  leasesKey,
-  lineKeys,
-  pushCharges,
-  pushPermits,
-  pushRow,
-  readReply,
-  rowKey,
-  slotTag,
-} from './encode.ts';
+import { DECIDE } from './decide-lua.ts';
+import { ALGORITHMS, escapeId, leasesKey, lineKeys, pushCharges, rowKey, slotTag } from './encode.ts';
 import { Script } from './script.ts';
-import { CORRECT, DECIDE, EVICTION, MANAGE } from './scripts.ts';
+import { CORRECT, EVICTION, LEASE, LEAVE, MANAGE } from './scripts.ts';
 
 export type { IoredisLike, Method, NodeRedisLike, RedisClient, UpstashLike } from './client.ts';
 
@@ -80,7 +69,6 @@ class RedisStore implements Store {
   readonly #remember: string;
   readonly #keeps: boolean;
   readonly #batch: Batch;
-  readonly #admit: Script;
   readonly #lease: Script;
   readonly #leave: Script;
   readonly #correct: Script;
@@ -92,11 +80,8 @@ class RedisStore implements Store {
     this.#prefix = prefix;
     this.#remember = String(remember);
     this.#keeps = remember > 0;
-    this.#batch = new Batch(new Script(commands, DECIDE), {
-      ...{ prefix, remember, isPartitioned: commands.isCluster },
-      operationKey: ({ id, rows: [first] }) => (first === undefined ? '' : operationKey(prefix, first, id)),
-    });
-    this.#admit = new Script(commands, ADMIT);
+    const { isCluster } = commands;
+    this.#batch = new Batch(new Script(commands, DECIDE), { prefix, remember, isPartitioned: isCluster });
     this.#lease = new Script(commands, LEASE);
     this.#leave = new Script(commands, LEAVE);
     this.#correct = new Script(commands, CORRECT);
@@ -104,38 +89,8 @@ class RedisStore implements Store {
     this.#eviction = new Script(commands, EVICTION);
   }
 
-  async decide(request: StoreRequest): Promise<StoreReply> {
-    const isPlain = request.line === undefined && request.rows.every(({ permits }) => permits.length === 0);
-    const reply = await (isPlain ? this.#batch.decide(request) : this.#decideOnPermits(request));
-    if (reply !== undefined) return reply;
-    const message = 'the script replied what is no decision; is it another version?';
-    throw new StoreError({ code: 'bad-reply', path: 'store', value: undefined, message });
-  }
-
-  async #decideOnPermits(request: StoreRequest): Promise<StoreReply | undefined> {
-    const { id, mode, now, rows } = request;
-    const isKept = mode === 'charge' && this.#keeps;
-    const keys = rows.map((row) => rowKey(this.#prefix, row));
-    const args = [mode, instant(now), isKept ? this.#remember : '0'];
-    this.#pushPermits(keys, args, request);
-    this.#pushOperation(keys, rows, isKept ? id : undefined);
-    return readReply(await this.#admit.run(keys, args), rows, true);
-  }
-
-  /** What the script for permits and lines wants to know beside the rates. */
-  #pushPermits(keys: string[], args: string[], { id, rows, lease, line }: StoreRequest): void {
-    args.push(String(rows.length));
-    for (const row of rows) {
-      pushRow(args, row);
-      pushPermits(args, row);
-      for (const { name } of row.permits) keys.push(leasesKey(this.#prefix, row, name));
-    }
-    args.push(escapeId(lease?.id ?? id));
-    const [first] = rows;
-    if (line === undefined || first === undefined) return;
-    keys.push(...lineKeys(this.#prefix, first, line));
-    const rank = String(100 - line.priority).padStart(3, '0');
-    args.push(line.ticket ?? '', rank, line.order, String(line.size), String(line.patience));
+  decide(request: StoreRequest): Promise<StoreReply> {
+    return this.#batch.decide(request);
   }
 
   async correct(
@@ -146,11 +101,8 @@ class RedisStore implements Store {
   ): Promise<void> {
     const keys = rows.map((row) => rowKey(this.#prefix, row));
     this.#pushOperation(keys, rows, this.#keeps ? id : undefined);
-    const args = [how, instant(now), this.#remember];
-    for (const { limits, born } of rows) {
-      pushCharges(args, limits);
-      args.push(String(born));
-    }
+    const args = [instant(now), this.#remember, how];
+    for (const row of rows) pushCharges(args, row);
     await this.#correct.run(keys, args);
   }
 
@@ -189,18 +141,18 @@ class RedisStore implements Store {
 
   async block(key: StoreKey, block: StoreBlock, now?: Millis): Promise<void> {
     const until = block.until ?? block.for;
-    const args = ['block', instant(now), block.until === undefined ? 'for' : 'until', String(until)];
-    if (block.reason !== undefined) args.push(block.reason);
+    const args = [instant(now), 'block', block.until === undefined ? 'for' : 'until', String(until)];
+    args.push(block.reason === undefined ? '' : ` reason=${escapeId(block.reason)}`);
     await this.#manage.run([rowKey(this.#prefix, key)], args);
   }
 
   async unblock(key: StoreKey, now?: Millis): Promise<boolean> {
-    return Number(await this.#manage.run([rowKey(this.#prefix, key)], ['unblock', instant(now)])) === 1;
+    return Number(await this.#manage.run([rowKey(this.#prefix, key)], [instant(now), 'unblock'])) === 1;
   }
 
   async forget(keys: readonly StoreKey[], now?: Millis): Promise<boolean> {
     const rows = keys.map((key) => rowKey(this.#prefix, key));
-    return Number(await this.#manage.run(rows, ['forget', instant(now)])) === 1;
+    return Number(await this.#manage.run(rows, [instant(now), 'forget'])) === 1;
   }
 
   async evictionPolicy(): Promise<string | undefined> {

@@ -53,8 +53,10 @@ describe.skipIf(lacksServer())('limits in several slots of a cluster', async () 
     for (let i = 0; ; i++) if ((await nodeOf(`${prefix}:{${field}=${i}}`)) === node) return `${i}`;
   }
 
-  const used = async (prefix: string, limit: string, row: string): Promise<number> =>
-    Number(await client.hget(`${prefix}:{${row}}`, `${limit}.used`));
+  const used = async (prefix: string, limit: string, row: string): Promise<number> => {
+    const text = (await client.get(`${prefix}:{${row}}`)) ?? '';
+    return Number(new RegExp(` ${limit}\\.\\w+\\.start,used=\\d+,(\\d+)`).exec(text)?.[1] ?? 0);
+  };
 
   /** Permits held by now. */
   async function held(prefix: string, limit: string, row: string): Promise<number> {
