@@ -13,6 +13,7 @@ import type { PolicyDocument } from '../policy/document.ts';
 import type { Clock, Duration, Millis } from '../time.ts';
 import type { DistributedDecision } from './answer.ts';
 import type { StoreEvent } from './guard.ts';
+import type { PrefetchCounts } from './stock.ts';
 import type { Store } from './store.ts';
 
 /** Options of {@link createDistributedEngine}. */
@@ -78,6 +79,16 @@ export interface DistributedEngine<P extends PolicyDocument = PolicyDocument> {
   readonly policy: PolicyDocument;
   /** The clock by which it waits. */
   readonly clock: Clock;
+  /**
+   * What became of the units that this process has taken ahead (`prefetch` of a limit), by limit. What is neither used, nor
+   * returned, nor lapsed is held now.
+   */
+  readonly prefetched: { readonly [limit: string]: PrefetchCounts };
+  /**
+   * Gives back what has been taken ahead and not used; resolves when the store has been told, whether it was there or not.
+   * For a process that is about to end.
+   */
+  returnPrefetched(): Promise<void>;
   /**
    * Asks every limit that applies to the request and, if all agree, charges them all: in one call of the store, by its
    * clock. A denied request leaves no trace in any limit.

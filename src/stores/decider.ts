@@ -4,21 +4,33 @@ import { type Millis, toInstant } from '../time.ts';
 import { type Desk, DistributedAdmissionAnswer } from './admission.ts';
 import { DistributedAnswer, type DistributedDecision } from './answer.ts';
 import { type Call, disagreement, modeOf, type Stand } from './call.ts';
-import { type Denials, requestId } from './denials.ts';
 import type { Inquest } from './inquest.ts';
-import type { StoreLine, StoreReply } from './store.ts';
+import { Local } from './local.ts';
+import type { Draw } from './prefetch.ts';
+import type { StoreLine } from './store.ts';
 import type { AnyAdmission, Attempt } from './turn.ts';
 
 /** Has requests that were read decided: by the store, by what is known of it here, or by what the policy says for when it fails. */
 export class Decider {
   readonly #desk: Desk;
-  readonly denials: Denials | undefined;
+  /** What is known here of what the store would answer. */
+  readonly local: Local;
 
-  /** @param denials - where denials are kept, if they are */
-  constructor(desk: Desk, denials: Denials | undefined) {
+  /** @param denials - how many denials are kept; `undefined`: none */
+  constructor(desk: Desk, denials: number | undefined) {
     this.#desk = desk;
-    this.denials = denials;
+    this.local = new Local(desk, denials);
   }
+
+  /** Makes the answer to a request that was not to hold anything. */
+  readonly answer: Draw<DistributedAnswer> = (inquiry, isAllowed, source) =>
+    new DistributedAnswer(inquiry, source, isAllowed);
+
+  /** Makes the answer to a request that may hold permits, where there are none to hold. */
+  readonly admission: Draw<DistributedAdmissionAnswer> = (inquiry, isAllowed, source) => {
+    const denied = isAllowed ? undefined : (inquiry.blocking?.reason ?? 'quota');
+    return new DistributedAdmissionAnswer(inquiry, this.#desk, undefined, denied, source);
+  };
 
   async decide(call: Call, now: Millis | undefined, mode: Mode): Promise<DistributedDecision> {
     const { id, rules, group, inquest } = call;
@@ -30,25 +42,19 @@ export class Decider {
     }
     const { inquiry } = group?.entrance ?? rules.policy.unmatched;
     const asked = modeOf(inquest, mode);
-    const denials = asked === 'charge' && now === undefined ? this.denials : undefined;
-    const request = denials && requestId(inquiry.group, inquest.rows);
-    const denial = request === undefined ? undefined : denials?.find(request);
-    if (denial !== undefined)
-      return inquest.decide(
-        denial.reply,
-        denial.now,
-        'peek',
-        () => new DistributedAnswer(inquiry, 'local', false),
-      );
-    const since = this.#desk.clock.now();
+    const { local } = this;
+    const { era } = local;
+    const taking = asked === 'charge' && now === undefined ? local.takeAhead(call, this.answer) : undefined;
+    const known = taking && (await this.#orNone(taking.then((answer) => ({ answer }))));
+    if (taking !== undefined && known === undefined) return this.#decideAlone(call, inquest, now, mode);
+    if (known?.answer !== undefined) return known.answer;
+    const since = local.now();
     const reply = await this.#orNone(this.#desk.store.decide({ id, mode: asked, now, rows: inquest.rows }));
     if (reply === undefined) return this.#decideAlone(call, inquest, now, mode);
     return inquest.decide(reply, reply.now, mode, (isAgreed) => {
       if (asked === 'charge' && isAgreed !== reply.agreed) throw disagreement(reply);
-      const { retryAt } = inquiry;
-      if (request !== undefined && !isAgreed && retryAt !== undefined && Number.isFinite(retryAt))
-        denials?.keep(request, { reply, since, retryAt });
-      return new DistributedAnswer(inquiry, 'store', isAgreed);
+      if (asked === 'charge' && now === undefined) local.learn(call, reply, { since, era });
+      return this.answer(inquiry, isAgreed, 'store');
     });
   }
 
@@ -71,9 +77,18 @@ export class Decider {
         ticket: undefined,
       };
     }
-    const since = this.#desk.clock.now();
     const { rows } = inquest;
     const asked = modeOf(inquest, 'charge');
+    const { local } = this;
+    const { era } = local;
+    const taking =
+      asked === 'charge' && now === undefined ? local.takeAhead(call, this.admission) : undefined;
+    const known = taking && (await this.#orNone(taking.then((answer) => ({ answer }))));
+    if (taking !== undefined && known === undefined)
+      return { admission: this.#decideAlone(call, inquest, now, 'charge'), ticket };
+    if (known?.answer !== undefined) return { admission: known.answer, ticket: undefined };
+    const since = this.#desk.clock.now();
+    const asking = local.now();
     const lease = { id: leaseId };
     const line = this.#line(call, priority, ticket, keep);
     const holds = rows.some(({ permits }) => permits.some(({ cost }) => cost > 0));
@@ -85,6 +100,7 @@ export class Decider {
     const admission = inquest.decide(reply, reply.now, mustWait ? 'peek' : 'charge', (isAgreed) => {
       if (asked === 'charge' && !isHeld && (isAgreed && !mustWait) !== reply.agreed)
         throw disagreement(reply);
+      if (asked === 'charge' && now === undefined) local.learn(call, reply, { since: asking, era });
       if (reply.agreed) {
         const held = fence > 0 ? { lease, length: entrance.lease, rows, fence, expiresAt, since } : undefined;
         return new DistributedAdmissionAnswer(inquiry, this.#desk, held);
@@ -99,11 +115,11 @@ export class Decider {
   }
 
   /** @returns `undefined` if the store has failed */
-  async #orNone(deciding: Promise<StoreReply>): Promise<StoreReply | undefined> {
+  async #orNone<T>(deciding: Promise<T>): Promise<T | undefined> {
     try {
       return await deciding;
     } catch (error) {
-      if (isHeadgateError(error, 'StoreError')) return undefined;
+      if (isHeadgateError(error, 'StoreError') && error.code !== 'disagreement') return undefined;
       throw error;
     }
   }

@@ -14,6 +14,7 @@ import type { Decision, Reason } from '../limiter/decision.ts';
 import { DeniedError } from '../limiter/denied-error.ts';
 import { stateFrom } from '../limiter/state-options.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
+import type { CompiledGroup } from '../policy/compile.ts';
 import type { LooseDescriptor, Partition } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { parsePolicy } from '../policy/parse.ts';
@@ -31,11 +32,12 @@ import type {
 } from './contract.ts';
 import { type Changes, corrections, storeKey } from './corrections.ts';
 import { Decider } from './decider.ts';
-import { Denials } from './denials.ts';
 import { LocalAdmission } from './fallback.ts';
 import { GuardedStore } from './guard.ts';
 import { operationIds } from './operation.ts';
+import type { Draw } from './prefetch.ts';
 import { Rules } from './rules.ts';
+import type { PrefetchCounts } from './stock.ts';
 import type { Store, StoreKey } from './store.ts';
 import { type AnyAdmission, type Attempt, waitForTurn } from './turn.ts';
 
@@ -48,6 +50,7 @@ export type {
   DistributedEngineOptions,
 } from './contract.ts';
 export type { StoreEvent } from './guard.ts';
+export type { PrefetchCounts } from './stock.ts';
 export type {
   Store,
   StoreBlock,
@@ -99,8 +102,7 @@ class StoreEngine implements DistributedEngine, Desk {
     checkStore(store);
     this.store = new GuardedStore(store, clock, patienceFrom(options), onStoreEvent);
     this.clock = clock;
-    const most = denialsFrom(options);
-    this.#decider = new Decider(this, most === undefined ? undefined : new Denials(most, clock));
+    this.#decider = new Decider(this, denialsFrom(options));
     const share = shareFrom(options);
     this.#rules = new Rules(parsed, { store, clock, share, owner: this });
   }
@@ -109,9 +111,23 @@ class StoreEngine implements DistributedEngine, Desk {
     return this.#rules.policy.document;
   }
 
+  get prefetched(): { readonly [limit: string]: PrefetchCounts } {
+    return this.#decider.local.prefetch.counts;
+  }
+
+  async returnPrefetched(): Promise<void> {
+    await this.#decider.local.prefetch.giveBack();
+  }
+
   async check(descriptor: LooseDescriptor, options?: DistributedCheckOptions): Promise<DistributedDecision> {
-    const call = this.#read(descriptor);
-    if (call.group !== undefined) checkRatesOnly(call.group);
+    const asked = this.#rules.ask(descriptor);
+    const { group } = asked;
+    if (group !== undefined) {
+      checkRatesOnly(group);
+      const known = this.#known(group, options, this.#decider.answer);
+      if (known !== undefined) return known;
+    }
+    const call = this.#rules.read(descriptor, this.nextId(), asked);
     // Whoever only checks does not pass those who wait for the same rate either.
     if (call.group?.entrance.queue !== undefined) return this.#admit(call, { ...options });
     return this.#decider.decide(call, given(options), 'charge');
@@ -122,16 +138,23 @@ class StoreEngine implements DistributedEngine, Desk {
   }
 
   async tryAcquire(descriptor: LooseDescriptor, options?: DistributedAcquireOptions): Promise<AnyAdmission> {
-    return this.#admit(this.#read(descriptor), { ...options });
+    const asked = this.#rules.ask(descriptor);
+    if (options?.id !== undefined) checkId(options.id);
+    const known = asked.group && this.#known(asked.group, options, this.#decider.admission);
+    return known ?? this.#admit(this.#rules.read(descriptor, this.nextId(), asked), { ...options });
   }
 
   async acquire(
     descriptor: LooseDescriptor,
     options: AcquireOptions & DistributedAcquireOptions = {},
   ): Promise<AnyAdmission> {
-    const call = this.#read(descriptor);
-    const { queue } = call.group?.entrance ?? {};
+    const asked = this.#rules.ask(descriptor);
+    const { queue } = asked.group?.entrance ?? {};
     const priority = checkPriority(options.priority);
+    if (options.id !== undefined) checkId(options.id);
+    const known = asked.group && this.#known(asked.group, options, this.#decider.admission);
+    if (known !== undefined) return known;
+    const call = this.#rules.read(descriptor, this.nextId(), asked);
     const patience = checkTimeout(options.timeout) ?? queue?.timeout ?? 0;
     const attempt = (ticket: string | undefined, keep: Millis, refusal?: Reason): Promise<Attempt> =>
       this.#decider.attempt(call, given(options), priority, { ticket, keep, refusal });
@@ -176,29 +199,36 @@ class StoreEngine implements DistributedEngine, Desk {
 
   async correct(how: 'refund' | 'charge', charges: Changes, now?: Millis): Promise<void> {
     const rows = corrections(charges);
-    this.#decider.denials?.clear();
-    if (rows.length > 0) await this.store.correct(this.nextId(), how, rows, now);
+    if (rows.length === 0) return;
+    const { local } = this.#decider;
+    if (how === 'refund') local.beforeRefund(charges);
+    try {
+      await this.store.correct(this.nextId(), how, rows, now);
+    } finally {
+      local.after(how, charges);
+    }
   }
 
   async block(partition: Partition, options: BlockOptions & DistributedCheckOptions): Promise<void> {
     const { until, reason } = blockFrom(options, 0);
     const length = options.for === undefined ? { until } : { for: until };
-    await this.store.block(this.#keyOf(partition), { ...length, reason }, given(options));
+    const done = this.store.block(this.#keyOf(partition), { ...length, reason }, given(options));
+    await done.finally(() => this.#changed(partition));
   }
 
   async unblock(partition: Partition, options?: DistributedCheckOptions): Promise<boolean> {
-    this.#decider.denials?.clear();
-    return this.store.unblock(this.#keyOf(partition), given(options));
+    const done = this.store.unblock(this.#keyOf(partition), given(options));
+    return done.finally(() => this.#changed(partition));
   }
 
   async forget(partition: Partition, options?: DistributedCheckOptions): Promise<boolean> {
     const { table, key, shadow } = locate(this.#rules.policy, partition);
-    this.#decider.denials?.clear();
     const tables = shadow === undefined ? [table] : [table, shadow];
-    return this.store.forget(
+    const done = this.store.forget(
       tables.map((each) => storeKey(each, key)),
       given(options),
     );
+    return done.finally(() => this.#changed(partition));
   }
 
   #read(descriptor: LooseDescriptor): Call {
@@ -208,6 +238,22 @@ class StoreEngine implements DistributedEngine, Desk {
   async #admit(call: Call, options: DistributedAcquireOptions): Promise<AnyAdmission> {
     if (options.id !== undefined) call.leaseId = checkId(options.id);
     return (await this.#decider.attempt(call, given(options), 0, { keep: 0 })).admission;
+  }
+
+  /** What can be answered without the store. */
+  #known<A>(
+    group: CompiledGroup,
+    options: DistributedCheckOptions | undefined,
+    draw: Draw<A>,
+  ): A | undefined {
+    return options?.now === undefined
+      ? this.#decider.local.answer(group, this.#rules.policy, draw)
+      : undefined;
+  }
+
+  #changed(partition: Partition): void {
+    const { table, key } = locate(this.#rules.policy, partition);
+    this.#decider.local.changed(table, key);
   }
 
   #keyOf(partition: Partition): StoreKey {
