@@ -42,7 +42,10 @@ const MOST_DEMANDS = 10_000;
 const PAUSE: Millis = 100;
 
 /** A token bucket's units are taken for no less than this time of draining. */
-const DRAIN: Millis = 10;
+const DRAIN: Millis = 20;
+
+/** Requests that have to be expected before a token bucket's units have drained. */
+const WORTH = 4;
 
 /** Takes units ahead for keys that are asked for often, answers by them, and gives back what is not used. */
 export class Prefetch {
@@ -182,18 +185,19 @@ export class Prefetch {
     const { shares, rates } = local;
     if (shares === undefined || now < notBefore) return undefined;
     let times = appetiteOf(demand, now);
-    if (times === 0) return undefined;
-    for (const { terms, cost, slot } of rates) {
-      // Fewer would have drained by the time they are here.
-      if (slot.kind === 'token-bucket' && cost > 0)
-        times = Math.max(times, Math.ceil((DRAIN * terms.quota) / ((terms.window ?? 1) * cost)));
-    }
-    rates.forEach(({ terms, cost }, i) => {
-      if (cost === 0) return;
+    const answered = stock?.answered ?? 0;
+    rates.forEach(({ terms, cost, slot }, i) => {
+      if (times === 0 || cost === 0) return;
+      if (slot.kind === 'token-bucket') {
+        const drain = (cost * (terms.window ?? 1)) / terms.quota;
+        // Fewer would have drained by the time they are here, and so may these before they are asked for.
+        times = Math.max(times, Math.ceil(DRAIN / drain));
+        if (answered < WORTH && WORTH * (now - demand.askedAt) >= times * drain) times = 0;
+      }
       const most = terms.burst ?? terms.quota;
       const share = Math.max(1, Math.floor(most * (shares[i] ?? 0)));
       const room = Math.min(share - (stock?.leftOf(i, now) ?? 0), most - cost);
-      times = Math.min(times, Math.floor(room / cost));
+      times = Math.min(times, Math.max(0, Math.floor(room / cost)));
     });
     if (times < 1 || rates.every(({ cost }) => cost === 0)) return undefined;
     return rates.map(({ cost }) => cost * times);
@@ -262,7 +266,7 @@ export class Prefetch {
 /** For how many requests to take units. One that is asked for now and then has none taken. */
 function appetiteOf({ stock, askedAt, missed }: Demand, now: Millis): number {
   if (stock === undefined || now >= stock.until + LIFE) return now - askedAt < LIFE ? 1 + missed : 0;
-  return (now < stock.until ? 2 * Math.max(1, stock.answered) : stock.answered) + missed;
+  return (now < stock.until ? Math.max(1, 2 * stock.answered) : stock.answered) + missed;
 }
 
 /** What is asked of the store, and more. */

@@ -75,7 +75,10 @@ async function until(clock: ManualClock, instant: number): Promise<void> {
 }
 
 /** Several processes, each with a clock of its own, and one store that is more or less far away. */
-async function run({ limit, start, offsets, delays, requests }: World, withRefunds: boolean) {
+async function run(
+  { limit, start, offsets, delays, requests }: Omit<World, 'delays'> & { delays: number[] },
+  withRefunds: boolean,
+) {
   const clock = manualClock(start);
   let sent = 0;
   const travel = async (): Promise<void> => {
