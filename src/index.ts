@@ -118,6 +118,7 @@ export type {
   OverrideDocument,
   Per,
   PolicyDocument,
+  PrefetchDocument,
   QuotaDocument,
   SlidingWindowDocument,
   TierDocument,

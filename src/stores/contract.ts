@@ -27,8 +27,9 @@ export interface DistributedEngineOptions {
   /** Share of a quota that a process grants by itself while the store fails and the limit says `local`: above 0, at most 1; default 0.1. */
   readonly localShare?: number;
   /**
-   * How many denials are kept in process, from 1: a request that `check` has denied is then denied here until its `retryAt`,
-   * with `source: 'local'`. What other processes give back, forget or unblock meanwhile is not noticed. Default: none.
+   * How many denials are kept in process, from 1: a request that was denied is then denied here until its `retryAt`, with
+   * `source: 'local'`, where its group neither holds permits nor has a queue. What other processes give back, forget or
+   * unblock meanwhile is not noticed. Default: none.
    */
   readonly denialCache?: number;
   /** Hears what becomes of the store; what it throws is dropped. */

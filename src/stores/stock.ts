@@ -164,7 +164,6 @@ export class Stock {
   end(now: Millis): { readonly changes: Changes; settle(isDone: boolean, now: Millis): void } {
     this.until = Number.NEGATIVE_INFINITY;
     const left = this.#lots.map((lot) => ({ lot, units: this.#left(lot, now) }));
-    for (const { lot } of left) lot.units = 0;
     return {
       changes: left
         .filter(({ lot }) => this.#isOpen(lot, now))

@@ -20,7 +20,7 @@ const policy: PolicyDocument = {
     ahead: { limits: ['ahead'] },
     queued: { limits: ['reads'], queue: { size: 1 } },
   },
-  tiers: { big: { reads: 3 } },
+  tiers: { big: { reads: 3 }, bursts: { tokens: { quota: 60, burst: 9 } } },
   unmatched: 'deny',
 };
 
@@ -86,6 +86,16 @@ describe.each(WAYS)('denials that are kept, by %s', (way) => {
     expect([told.source, known.source]).toEqual(['store', 'local']);
     expect(known.limits).toEqual(told.limits);
     expect(known).toMatchObject({ allowed: false, limit: 'tokens', reason: 'quota' });
+  });
+
+  it('should be told apart by the burst that is granted', async () => {
+    const both = { group: 'both', account: 'y', cost: { requests: 0, tokens: 5 } };
+    for (let i = 0; i < 2; i++) await ask(both);
+    expect(await ask(both)).toMatchObject({ allowed: false, source: 'local' });
+    expect(await ask({ ...both, cost: { requests: 0, tokens: 4 }, tier: 'bursts' })).toMatchObject({
+      allowed: true,
+    });
+    expect(await ask({ ...both, tier: 'bursts' })).toMatchObject({ allowed: false, source: 'store' });
   });
 
   it('should not be kept of what is never granted', async () => {

@@ -1,4 +1,4 @@
-import type { PolicyDocument } from 'headgate';
+import { createEngine, type PolicyDocument, parsePolicy } from 'headgate';
 import {
   createDistributedEngine,
   type DistributedDecision,
@@ -34,6 +34,14 @@ const policy: PolicyDocument = {
       prefetch,
       candidate: { quota: 50 },
     },
+    paced: {
+      algorithm: 'token-bucket',
+      quota: 1000,
+      burst: 20,
+      window: 1000,
+      per: 'account',
+      prefetch: { share: 0.5 },
+    },
     calls: { algorithm: 'concurrency', quota: 100, per: 'account', lease: '1m' },
   },
   groups: {
@@ -42,6 +50,7 @@ const policy: PolicyDocument = {
     drip: { limits: ['drips'] },
     slide: { limits: ['slides'] },
     short: { limits: ['short'] },
+    pace: { limits: ['paced'] },
     mixed: { limits: ['reads', 'exact'] },
     tried: { limits: ['tried'] },
     queued: { limits: ['reads'], queue: { size: 5 } },
@@ -225,6 +234,28 @@ describe('units that are taken ahead', () => {
     expect(counts('drips')?.lapsed).toBe(taken - used);
   });
 
+  it('should give back no more of a token bucket than what a bucket of one process would have', async () => {
+    const other = createDistributedEngine(policy, { store, clock });
+    await askOften(2, { group: 'pace' });
+    const between = await ask({ group: 'pace', cost: 8 }, other);
+    const own = await askOften(9, { group: 'pace' });
+    expect(new Set(own.map(({ source }) => source))).toEqual(new Set(['local']));
+    // 19 were used; what was used in between was drained before what was used here, though it was charged behind it.
+    clock.advance(12);
+    await other.refund(between);
+    expect(await ask({ group: 'pace', cost: 14 }, other)).toMatchObject({ allowed: false });
+  });
+
+  it('should have units of a token bucket drain from the start once some of them were given back', async () => {
+    const taken = await askOften(7, { group: 'pace' });
+    const used = taken.filter(({ source }) => source === 'local');
+    expect(used).toHaveLength(5);
+    for (const decision of used) await engine.refund(decision);
+    clock.advance(6);
+    // All of the five have drained, since the six before them are there no more to drain first.
+    expect(await ask({ group: 'pace' })).toMatchObject({ source: 'store' });
+  });
+
   it('should grant nothing more after this process has blocked or forgotten the key', async () => {
     await askOften(12);
     await engine.block({ account: 'x' }, { for: '1m' });
@@ -234,6 +265,24 @@ describe('units that are taken ahead', () => {
     await askOften(12);
     await engine.forget({ account: 'x' });
     expect(await ask()).toMatchObject({ source: 'store', remaining: 99 });
+  });
+
+  it('should not keep what was taken before this process blocked the key, and arrives after', async () => {
+    let release: () => void = () => undefined;
+    let travels = 0;
+    const onItsWay = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    // The fourth way is that of the reply to the second request, which takes units ahead.
+    const far = memoryStore(clock, () => (++travels === 4 ? onItsWay : Promise.resolve()));
+    const other = createDistributedEngine(policy, { store: far, clock });
+    await ask({}, other);
+    const late = ask({}, other);
+    await settled();
+    await other.block({ account: 'x' }, { for: '1m' });
+    release();
+    expect(await late).toMatchObject({ allowed: true, source: 'store' });
+    expect(await ask({}, other)).toMatchObject({ allowed: false, reason: 'blocked' });
   });
 
   it('should notice within a second that another process has blocked the key', async () => {
@@ -296,5 +345,36 @@ describe('units that are taken ahead', () => {
     const { asked } = store;
     await askOften(50);
     expect(store.asked - asked).toBe(50);
+  });
+});
+
+describe('the field of a policy', () => {
+  const policyWith = (fields: object): PolicyDocument =>
+    ({
+      version: 1,
+      limits: { l: { algorithm: 'fixed-window', quota: 10, ...fields } },
+      groups: { g: { limits: ['l'] } },
+      unmatched: 'deny',
+    }) as never;
+
+  it.each<[object, string]>([
+    [{ window: '1m', prefetch: { share: 0 } }, 'limits.l.prefetch.share'],
+    [{ window: '1m', prefetch: { share: 1.1 } }, 'limits.l.prefetch.share'],
+    [{ window: '1m', prefetch: {} }, 'limits.l.prefetch.share'],
+    [{ window: '1m', prefetch: 0.1 }, 'limits.l.prefetch'],
+    [{ window: '1m', prefetch: { share: 0.1, life: '1s' } }, 'limits.l.prefetch.life'],
+    [{ algorithm: 'concurrency', prefetch }, 'limits.l.prefetch'],
+  ])('should not be %j', (fields, path) => {
+    const faults = (): unknown => parsePolicy(policyWith(fields));
+    expect(faults).toThrow(expect.objectContaining({ faults: [expect.objectContaining({ path })] }));
+  });
+
+  it('should mean nothing to an engine in process, and change no usage when it changes', () => {
+    const engine = createEngine(policyWith({ window: '1m', prefetch }), { clock: manualClock() });
+    for (let i = 0; i < 3; i++) engine.check({ group: 'g' });
+    const { changes, usage } = engine.reload(policyWith({ window: '1m' }));
+    expect(changes.map((change) => change.path)).toEqual(['limits.l.prefetch']);
+    expect(usage).toMatchObject([{ limit: 'l', usage: 'kept' }]);
+    expect(engine.check({ group: 'g' }).remaining).toBe(6);
   });
 });
