@@ -162,11 +162,15 @@ describe('units that are taken ahead', () => {
   });
 
   it('should ask once where many requests find nothing', async () => {
-    await askOften(8);
+    await askOften(11);
+    const { asked } = store;
     const waiting = Array.from({ length: 20 }, () => ask());
     await settled();
     const decisions = await Promise.all(waiting);
     expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(20);
+    // One comes back with eight for the others.
+    expect(decisions.filter(({ source }) => source === 'local')).toHaveLength(8);
+    expect(store.asked - asked).toBe(12);
     const { taken = 0, used = 0 } = counts() ?? {};
     expect(taken - used).toBeLessThanOrEqual(10);
   });
@@ -321,8 +325,10 @@ describe('units that are taken ahead', () => {
   it('should pay a debt with what was taken ahead', async () => {
     await askOften(12);
     const admission = await engine.tryAcquire({ group: 'read', account: 'x' });
+    expect(admission.source).toBe('local');
     await admission.settle(95);
     await settled();
+    expect(counts()).toMatchObject({ returned: 7 });
     expect(await ask()).toMatchObject({ allowed: false, source: 'store' });
   });
 
@@ -338,6 +344,16 @@ describe('units that are taken ahead', () => {
     // What was asked for may have been charged.
     const { taken: more = 0, used: all, lapsed = 0 } = counts() ?? {};
     expect([all, lapsed]).toEqual([taken, more - taken]);
+  });
+
+  it('should not ask twice for every request where less is left than it would take', async () => {
+    const other = createDistributedEngine(policy, { store, clock });
+    await askOften(31);
+    await ask({ cost: 63 }, other);
+    const { asked } = store;
+    expect((await askOften(6)).every(({ allowed }) => allowed)).toBe(true);
+    expect(store.asked - asked).toBe(7);
+    expect(await ask()).toMatchObject({ allowed: false });
   });
 
   it('should not ask twice for every request of a key that has nothing left', async () => {
