@@ -30,7 +30,7 @@ const BUDGETS = [
   { what: 'lab', code: '*', from: 'lab', most: 81_000 },
   { what: 'lint', code: '*', from: 'lint', most: 29_500 },
   { what: 'client', code: '*', from: 'client', most: 8500 },
-  { what: 'distributed and all it imports', code: '*', from: 'distributed', most: 55_000 },
+  { what: 'distributed and all it imports', code: '*', from: 'distributed', most: 57_000 },
   { what: 'redis', code: '*', from: 'redis', most: 10_000 },
   { what: 'express', code: '*', from: 'express', most: 4500 },
   { what: 'fastify', code: '*', from: 'fastify', most: 4500 },
