@@ -119,6 +119,7 @@ export type {
   OverrideDocument,
   Per,
   PolicyDocument,
+  PrefetchDocument,
   QuotaDocument,
   SlidingWindowDocument,
   TierDocument,

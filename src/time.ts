@@ -83,6 +83,33 @@ export function wakeByTimer(clock: Clock, at: Millis, wake: () => void): () => v
 /** The machine's clock. */
 export const systemClock: Clock = { now: () => Date.now() };
 
+/** What passes for the time by which a clock was set back: more than anything lasts. */
+const AGES: Millis = 1e12;
+
+/**
+ * A clock for lengths of time: it never goes back. The machine's clock, if set back, goes on by the machine's count of
+ * time; if set ahead, as after a sleep in which that count stood still, it goes ahead. Any other clock that goes back has
+ * ages pass.
+ */
+export function steady(clock: Clock): () => Millis {
+  if (clock === systemClock && typeof performance === 'object') {
+    let ahead = Number.NEGATIVE_INFINITY;
+    return () => {
+      const count = performance.now();
+      ahead = Math.max(ahead, clock.now() - count);
+      return count + ahead;
+    };
+  }
+  let lost = 0;
+  let last = clock.now();
+  return () => {
+    const now = clock.now();
+    if (now < last) lost += last - now + AGES;
+    last = now;
+    return now + lost;
+  };
+}
+
 /** A clock that stands still until it is told to move. See {@link manualClock}. */
 export interface ManualClock extends Clock {
   /**

@@ -68,8 +68,26 @@ interface RateBase extends LimitBase {
   readonly unit?: string;
 }
 
+/** A rate limit of which units can be taken ahead. */
+interface BuiltInBase extends RateBase {
+  /**
+   * Has the processes of a distributed engine take units of a key that is asked for often ahead, and answer by themselves
+   * while these last. An engine in process takes no notice.
+   */
+  readonly prefetch?: PrefetchDocument;
+}
+
+/** How much is taken ahead. */
+export interface PrefetchDocument {
+  /**
+   * The most that one process holds of a key's quota (token bucket: of the burst), above 0 to 1; one unit at least. What a
+   * process holds, no other can use.
+   */
+  readonly share: number;
+}
+
 /** A fixed-window limit. */
-export interface FixedWindowDocument extends RateBase {
+export interface FixedWindowDocument extends BuiltInBase {
   /** A quota for each window, all of it back when the window ends. */
   readonly algorithm: 'fixed-window';
   /** Default `first-use`. */
@@ -77,13 +95,13 @@ export interface FixedWindowDocument extends RateBase {
 }
 
 /** A sliding-window limit. */
-export interface SlidingWindowDocument extends RateBase {
+export interface SlidingWindowDocument extends BuiltInBase {
   /** A quota over the window that ends now, estimated from two counters. */
   readonly algorithm: 'sliding-window';
 }
 
 /** A token-bucket limit. */
-export interface TokenBucketDocument extends RateBase {
+export interface TokenBucketDocument extends BuiltInBase {
   /** A quota that drips back unit by unit, up to a burst. */
   readonly algorithm: 'token-bucket';
   /** Units that can be spent at once; default: the quota. */

@@ -103,13 +103,23 @@ const rateEntries = {
   window: described(duration, 'The period the quota covers: milliseconds, or text such as "1m".'),
   unit: v.optional(v.pipe(name, v.description('What is counted; default "requests".'))),
 };
+const prefetch = v.optional(
+  described(
+    v.strictObject(
+      { share: described(share, 'Of the quota, or of the burst; one unit at least.') },
+      'an object: { share }',
+    ),
+    'Each process of a distributed engine takes up to this share of a key that is asked for often ahead.',
+  ),
+);
+const builtInEntries = { ...rateEntries, prefetch };
 const fixedWindow = v.strictObject({
   algorithm: v.literal('fixed-window'),
-  ...rateEntries,
+  ...builtInEntries,
   anchor,
 });
-const slidingWindow = v.strictObject({ algorithm: v.literal('sliding-window'), ...rateEntries });
-const tokenBucket = v.strictObject({ algorithm: v.literal('token-bucket'), ...rateEntries, burst });
+const slidingWindow = v.strictObject({ algorithm: v.literal('sliding-window'), ...builtInEntries });
+const tokenBucket = v.strictObject({ algorithm: v.literal('token-bucket'), ...builtInEntries, burst });
 const concurrency = v.strictObject({
   algorithm: v.literal('concurrency'),
   ...limitEntries,

@@ -17,6 +17,7 @@ import type { DistributedDecision } from './answer.ts';
 import type { DistributedEventListener, DistributedEventName } from './events.ts';
 import type { DistributedExplanation } from './explanation.ts';
 import type { StoreEvent } from './guard.ts';
+import type { PrefetchCounts } from './stock.ts';
 import type { Store } from './store.ts';
 
 /** Options of {@link createDistributedEngine}. */
@@ -30,8 +31,9 @@ export interface DistributedEngineOptions {
   /** Share of a quota that a process grants by itself while the store fails and the limit says `local`: above 0, at most 1; default 0.1. */
   readonly localShare?: number;
   /**
-   * How many denials are kept in process, from 1: a request that `check` has denied is then denied here until its `retryAt`,
-   * with `source: 'local'`. What other processes give back, forget or unblock meanwhile is not noticed. Default: none.
+   * How many denials are kept in process, from 1: a request that was denied is then denied here until its `retryAt`, with
+   * `source: 'local'`, where its group neither holds permits nor has a queue. What other processes give back, forget or
+   * unblock meanwhile is not noticed. Default: none.
    */
   readonly denialCache?: number;
   /** Hears what becomes of the store, as listeners of `store` do, but at once; what it throws is dropped. */
@@ -87,6 +89,11 @@ export interface DistributedStats {
     /** Requests that were denied by one of them. */
     readonly hits: number;
   };
+  /**
+   * What became of the units that this process has taken ahead (`prefetch` of a limit), by limit. What is neither used, nor
+   * returned, nor lapsed is held now.
+   */
+  readonly prefetch: { readonly [limit: string]: PrefetchCounts };
   /** Shadow limits by name, candidates as `limit.candidate`: what enforcing them would have changed of decisions made here. */
   readonly shadows: { readonly [limit: string]: ShadowStats };
   /** How often a listener of this engine threw, or returned a promise that was rejected. */
@@ -105,6 +112,11 @@ export interface DistributedEngine<P extends PolicyDocument = PolicyDocument> {
   policyOf(decision: Decision): PolicyDocument;
   /** The clock by which it waits. */
   readonly clock: Clock;
+  /**
+   * Gives back what has been taken ahead and not used; resolves when the store has been told, whether it was there or not.
+   * For a process that is about to end.
+   */
+  returnPrefetched(): Promise<void>;
   /**
    * Asks every limit that applies to the request and, if all agree, charges them all: in one call of the store, by its
    * clock. A denied request leaves no trace in any limit.

@@ -5,7 +5,10 @@ import { ScratchTable } from './scratch.ts';
 import type { StoreCharge, StoreCorrection, StoreKey } from './store.ts';
 
 /** Charges, and by how many units each is to be corrected. */
-export type Changes = readonly (readonly [charge: Verdict, units: number])[];
+export type Changes = readonly (readonly [charge: Charge, units: number])[];
+
+/** What a store has to be told of a charge. */
+export type Charge = Pick<Verdict, 'question' | 'terms' | 'key' | 'chargedAt' | 'era'>;
 
 /** A table of this engine, which are all of the kind it compiles its policy with. */
 export function scratch(table: PartitionTable): ScratchTable {

@@ -5,11 +5,12 @@ import { type Millis, toInstant } from '../time.ts';
 import { type Desk, DistributedAdmissionAnswer, shortestLease } from './admission.ts';
 import { DistributedAnswer, type DistributedDecision } from './answer.ts';
 import { type Call, disagreement, modeOf, type Stand } from './call.ts';
-import { type Denials, requestId } from './denials.ts';
 import type { OnLate } from './guard.ts';
 import type { Inquest } from './inquest.ts';
 import { giveBack } from './late.ts';
 import type { Ledger, Tell } from './ledger.ts';
+import { Local } from './local.ts';
+import type { Draw } from './prefetch.ts';
 import type { StoreLine, StoreReply } from './store.ts';
 import type { AnyAdmission, Attempt } from './turn.ts';
 
@@ -17,15 +18,29 @@ import type { AnyAdmission, Attempt } from './turn.ts';
 export class Decider {
   readonly #desk: Desk;
   readonly #ledger: Ledger;
-  /** Where denials are kept, if they are. A request that is on its way keeps its own where it found none. */
-  denials: Denials | undefined;
+  /** What is known here of what the store would answer. */
+  readonly local: Local;
 
-  /** @param ledger - hears of every attempt that is decided for good */
-  constructor(desk: Desk, ledger: Ledger, denials: Denials | undefined) {
+  /**
+   * @param ledger - hears of every attempt that is decided for good
+   * @param denials - how many denials are kept; `undefined`: none
+   */
+  constructor(desk: Desk, ledger: Ledger, denials: number | undefined) {
     this.#desk = desk;
     this.#ledger = ledger;
-    this.denials = denials;
+    this.local = new Local(desk, denials);
   }
+
+  /** Makes the answer to a request that was not to hold anything. */
+  readonly answer: Draw<DistributedAnswer> = (inquiry, isAllowed, source) =>
+    told(new DistributedAnswer(inquiry, source, isAllowed), inquiry, this.#ledger.onDecided);
+
+  /** Makes the answer to a request that may hold permits, where there are none to hold. */
+  readonly admission: Draw<DistributedAdmissionAnswer> = (inquiry, isAllowed, source) => {
+    const denied = isAllowed ? undefined : (inquiry.blocking?.reason ?? 'quota');
+    const admission = new DistributedAdmissionAnswer(inquiry, this.#desk, undefined, denied, source);
+    return told(admission, inquiry, this.#ledger.onDecided);
+  };
 
   /** @param tell - hears of it while the inquiry holds what each limit said */
   async decide(
@@ -47,16 +62,15 @@ export class Decider {
     }
     const { inquiry } = group?.entrance ?? rules.policy.unmatched;
     const asked = modeOf(inquest, mode);
-    const denials = asked === 'charge' && now === undefined ? this.denials : undefined;
-    const request = denials && requestId(inquiry.group, inquest.rows);
-    const denial = request === undefined ? undefined : denials?.find(request);
-    if (denial !== undefined) {
-      this.#ledger.denialHits++;
-      return inquest.decide(denial.reply, denial.now, 'peek', () =>
-        told(new DistributedAnswer(inquiry, 'local', false), inquiry, tell),
-      );
-    }
-    const since = this.#desk.clock.now();
+    const { local } = this;
+    const { era } = local;
+    const isLive = asked === 'charge' && now === undefined;
+    const taking = isLive ? local.takeAhead(call, this.answer) : undefined;
+    const known = taking && (await this.#orNone(taking.then((answer) => ({ answer }))));
+    if (known?.answer !== undefined) return known.answer;
+    if (taking !== undefined && known === undefined)
+      return this.#tellAlone(call, this.#decideAlone(call, inquest, now, mode, tell));
+    const since = local.now();
     const onLate = this.#onLate(call, inquest, now);
     const reply = await this.#orNone(
       this.#desk.store.decide({ id, mode: asked, now, rows: inquest.rows }, onLate),
@@ -64,9 +78,7 @@ export class Decider {
     if (reply === undefined) return this.#tellAlone(call, this.#decideAlone(call, inquest, now, mode, tell));
     return inquest.decide(reply, reply.now, mode, (isAgreed) => {
       if (asked === 'charge' && isAgreed !== reply.agreed) throw disagreement(reply);
-      const { retryAt } = inquiry;
-      if (request !== undefined && !isAgreed && retryAt !== undefined && Number.isFinite(retryAt))
-        denials?.keep(request, { reply, since, retryAt });
+      if (isLive) local.learn(call, reply, { since, era });
       return told(new DistributedAnswer(inquiry, 'store', isAgreed), inquiry, tell);
     });
   }
@@ -89,9 +101,20 @@ export class Decider {
       const admission = new DistributedAdmissionAnswer(inquiry, this.#desk, undefined, reason);
       return { admission: told(admission, inquiry, this.#ledger.onDecided), ticket: undefined };
     }
-    const since = this.#desk.clock.now();
     const { rows } = inquest;
     const asked = modeOf(inquest, 'charge');
+    const { local } = this;
+    const { era } = local;
+    const isLive = asked === 'charge' && now === undefined;
+    const taking = isLive ? local.takeAhead(call, this.admission) : undefined;
+    const known = taking && (await this.#orNone(taking.then((answer) => ({ answer }))));
+    if (known?.answer !== undefined) return { admission: known.answer, ticket: undefined };
+    if (taking !== undefined && known === undefined) {
+      const alone = this.#decideAlone(call, inquest, now, 'charge', this.#ledger.onDecided);
+      return { admission: this.#tellAlone(call, alone), ticket: undefined };
+    }
+    const since = this.#desk.clock.now();
+    const steadily = local.now();
     const lease = { id: leaseId };
     const line = this.#line(call, priority, ticket, keep);
     const holds = rows.some(({ permits }) => permits.some(({ cost }) => cost > 0));
@@ -113,6 +136,7 @@ export class Decider {
     const admission = inquest.decide(reply, reply.now, mustWait ? 'peek' : 'charge', (isAgreed) => {
       if (asked === 'charge' && !isHeld && (isAgreed && !mustWait) !== reply.agreed)
         throw disagreement(reply);
+      if (isLive) local.learn(call, reply, { since: steadily, era });
       if (reply.agreed) {
         const length = (): Millis => (fence > 0 ? entrance.lease : shortestLease(rows));
         const held = holds ? { lease, length: length(), rows, fence, expiresAt, since } : undefined;
@@ -135,7 +159,7 @@ export class Decider {
   /** What to do with a reply that comes too late. */
   #onLate(call: Call, inquest: Inquest, now: Millis | undefined): OnLate {
     return (reply, store) => {
-      this.denials?.clear();
+      this.local.forgetDenials();
       if (call.told === undefined) call.unclaimed = reply;
       else giveBack({ call, inquest, reply, now }, store);
     };
@@ -147,11 +171,11 @@ export class Decider {
   }
 
   /** @returns `undefined` if the store has failed */
-  async #orNone(deciding: Promise<StoreReply>): Promise<StoreReply | undefined> {
+  async #orNone<T>(deciding: Promise<T>): Promise<T | undefined> {
     try {
       return await deciding;
     } catch (error) {
-      if (isHeadgateError(error, 'StoreError')) return undefined;
+      if (isHeadgateError(error, 'StoreError') && error.code !== 'disagreement') return undefined;
       throw error;
     }
   }

@@ -22,6 +22,7 @@ import type { Decision } from '../limiter/decision.ts';
 import { DeniedError } from '../limiter/denied-error.ts';
 import { stateFrom } from '../limiter/state-options.ts';
 import { type BlockOptions, blockFrom } from '../partition/blocks.ts';
+import type { CompiledGroup } from '../policy/compile.ts';
 import type { LooseDescriptor, Partition } from '../policy/descriptor.ts';
 import { diffPolicies, type ReloadReport, tellDiff } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
@@ -43,7 +44,6 @@ import type {
 } from './contract.ts';
 import { type Changes, corrections, storeKey } from './corrections.ts';
 import { Decider } from './decider.ts';
-import { Denials } from './denials.ts';
 import type { DistributedEventListener, DistributedEventName } from './events.ts';
 import { explain } from './explain.ts';
 import type { DistributedExplanation } from './explanation.ts';
@@ -51,6 +51,7 @@ import { LocalAdmission } from './fallback.ts';
 import { type Guarded, GuardedStore, type StoreEvent } from './guard.ts';
 import { Ledger } from './ledger.ts';
 import { operationIds } from './operation.ts';
+import type { Draw } from './prefetch.ts';
 import { ReservingStore } from './reserve.ts';
 import { Rules, type RulesOptions } from './rules.ts';
 import { Sleepers } from './sleepers.ts';
@@ -77,6 +78,7 @@ export type {
 } from './events.ts';
 export type { DistributedExplanation } from './explanation.ts';
 export type { StoreEvent } from './guard.ts';
+export type { PrefetchCounts } from './stock.ts';
 export type {
   Store,
   StoreBlock,
@@ -121,7 +123,6 @@ class StoreEngine implements DistributedEngine, Desk {
   readonly #decider: Decider;
   readonly #ledger = new Ledger();
   readonly #sleepers: Sleepers;
-  readonly #newDenials: () => Denials | undefined;
   readonly #guard: GuardedStore;
   readonly store: Guarded;
   readonly clock: Clock;
@@ -140,9 +141,7 @@ class StoreEngine implements DistributedEngine, Desk {
     this.store = store.isPartitioned ? new ReservingStore(this.#guard) : this.#guard;
     this.clock = clock;
     this.#sleepers = new Sleepers(clock);
-    const most = denialsFrom(options);
-    this.#newDenials = () => (most === undefined ? undefined : new Denials(most, clock));
-    this.#decider = new Decider(this, this.#ledger, this.#newDenials());
+    this.#decider = new Decider(this, this.#ledger, denialsFrom(options));
     this.#made = { store, clock, share: shareFrom(options), owner: this };
     this.#rules = new Rules(parsed, this.#made);
   }
@@ -156,9 +155,19 @@ class StoreEngine implements DistributedEngine, Desk {
     return Answer.of(decision, this).document as PolicyDocument;
   }
 
+  async returnPrefetched(): Promise<void> {
+    await this.#decider.local.prefetch.giveBack();
+  }
+
   async check(descriptor: LooseDescriptor, options?: DistributedCheckOptions): Promise<DistributedDecision> {
-    const call = this.#read(descriptor);
-    if (call.group !== undefined) checkRatesOnly(call.group);
+    const asked = this.#rules.ask(descriptor);
+    const { group } = asked;
+    if (group !== undefined) {
+      checkRatesOnly(group);
+      const known = this.#known(group, options, this.#decider.answer);
+      if (known !== undefined) return known;
+    }
+    const call = this.#rules.read(descriptor, this.nextId(), asked);
     // Whoever only checks does not pass those who wait for the same rate either.
     if (call.group?.entrance.queue !== undefined) return this.#admit(call, { ...options });
     return this.#decider.decide(call, given(options), 'charge', this.#ledger.onDecided);
@@ -173,14 +182,17 @@ class StoreEngine implements DistributedEngine, Desk {
     options?: DistributedCheckOptions,
   ): Promise<DistributedExplanation> {
     const sources: Sources = new Map();
-    const call = this.#rules.read(descriptor, this.nextId(), sources);
+    const call = this.#rules.read(descriptor, this.nextId(), this.#rules.ask(descriptor, sources));
     const asked = { call, descriptor: copyOfDescriptor(descriptor), sources, now: given(options) };
     return explain(this.#decider, asked);
   }
 
   async tryAcquire(descriptor: LooseDescriptor, options?: DistributedAcquireOptions): Promise<AnyAdmission> {
     this.#checkOpen();
-    return this.#admit(this.#read(descriptor), { ...options });
+    const asked = this.#rules.ask(descriptor);
+    if (options?.id !== undefined) checkId(options.id);
+    const known = asked.group && this.#known(asked.group, options, this.#decider.admission);
+    return known ?? this.#admit(this.#rules.read(descriptor, this.nextId(), asked), { ...options });
   }
 
   async acquire(
@@ -189,9 +201,13 @@ class StoreEngine implements DistributedEngine, Desk {
   ): Promise<AnyAdmission> {
     this.#checkOpen();
     if (typeof options.signal !== 'function') checkSignal(options.signal)?.throwIfAborted();
-    const call = this.#read(descriptor);
-    const { queue } = call.group?.entrance ?? {};
+    const asked = this.#rules.ask(descriptor);
+    const { queue } = asked.group?.entrance ?? {};
     const priority = checkPriority(options.priority);
+    if (options.id !== undefined) checkId(options.id);
+    const known = asked.group && this.#known(asked.group, options, this.#decider.admission);
+    if (known !== undefined) return known;
+    const call = this.#rules.read(descriptor, this.nextId(), asked);
     const patience = checkTimeout(options.timeout) ?? queue?.timeout ?? 0;
     const now = given(options);
     if (options.id !== undefined) call.leaseId = checkId(options.id);
@@ -237,33 +253,41 @@ class StoreEngine implements DistributedEngine, Desk {
 
   async correct(how: 'refund' | 'charge', charges: Changes, now?: Millis): Promise<void> {
     const rows = corrections(charges);
-    this.#decider.denials?.clear();
-    if (rows.length > 0) await this.store.correct(this.nextId(), how, rows, now);
+    if (rows.length === 0) return;
+    const { local } = this.#decider;
+    if (how === 'refund') local.beforeRefund(charges);
+    try {
+      await this.store.correct(this.nextId(), how, rows, now);
+    } finally {
+      local.after(how, charges);
+    }
   }
 
   async block(partition: Partition, options: BlockOptions & DistributedCheckOptions): Promise<void> {
     const { until, reason } = blockFrom(options, 0);
     const length = options.for === undefined ? { until } : { for: until };
-    await this.store.block(this.#keyOf(partition), { ...length, reason }, given(options));
+    const done = this.store.block(this.#keyOf(partition), { ...length, reason }, given(options));
+    await done.finally(() => this.#changed(partition));
   }
 
   async unblock(partition: Partition, options?: DistributedCheckOptions): Promise<boolean> {
-    this.#decider.denials?.clear();
-    return this.store.unblock(this.#keyOf(partition), given(options));
+    const done = this.store.unblock(this.#keyOf(partition), given(options));
+    return done.finally(() => this.#changed(partition));
   }
 
   async forget(partition: Partition, options?: DistributedCheckOptions): Promise<boolean> {
     const { table, key, shadow } = locate(this.#rules.policy, partition);
-    this.#decider.denials?.clear();
     const tables = shadow === undefined ? [table] : [table, shadow];
-    return this.store.forget(
+    const done = this.store.forget(
       tables.map((each) => storeKey(each, key)),
       given(options),
     );
+    return done.finally(() => this.#changed(partition));
   }
 
   stats(): DistributedStats {
-    const { allowed, denied, sources, waiting, denialHits, listenerErrors } = this.#ledger;
+    const { allowed, denied, sources, waiting, listenerErrors } = this.#ledger;
+    const { size, hits, prefetch } = this.#decider.local;
     const { failed, leftAloneUntil } = this.#guard;
     const shadows = [...this.#rules.policy.limits.values()].flatMap(({ slot: { name, agreement } }) =>
       agreement === undefined ? [] : [[name, { ...agreement }] as const],
@@ -271,7 +295,8 @@ class StoreEngine implements DistributedEngine, Desk {
     return {
       ...{ allowed, denied, sources: { ...sources }, waiting },
       store: { failures: failed, leftAloneUntil },
-      denialCache: { size: this.#decider.denials?.size ?? 0, hits: denialHits },
+      denialCache: { size, hits },
+      prefetch: prefetch.counts,
       shadows: Object.fromEntries(shadows),
       listenerErrors,
     };
@@ -287,16 +312,10 @@ class StoreEngine implements DistributedEngine, Desk {
     // From here on nothing can fail.
     rules.takeOver(before);
     this.#rules = rules;
-    this.#onReloaded();
+    this.#decider.local.onReloaded();
+    this.#sleepers.wake();
     this.#ledger.onReloaded(report);
     return report;
-  }
-
-  /** Lets go of all that holds by the policy from before. */
-  #onReloaded(): void {
-    // Another one, since what is on its way may still put in what it was denied by then.
-    this.#decider.denials = this.#newDenials();
-    this.#sleepers.wake();
   }
 
   on<E extends DistributedEventName>(event: E, listener: DistributedEventListener<E>): () => void {
@@ -305,6 +324,7 @@ class StoreEngine implements DistributedEngine, Desk {
 
   dispose(): void {
     this.#sleepers.close(disposed());
+    void this.returnPrefetched();
   }
 
   /** @throws DescriptorError (`disposed`) */
@@ -319,6 +339,22 @@ class StoreEngine implements DistributedEngine, Desk {
   async #admit(call: Call, options: DistributedAcquireOptions): Promise<AnyAdmission> {
     if (options.id !== undefined) call.leaseId = checkId(options.id);
     return (await this.#decider.attempt(call, given(options), 0, { keep: 0 })).admission;
+  }
+
+  /** What can be answered without the store. */
+  #known<A>(
+    group: CompiledGroup,
+    options: DistributedCheckOptions | undefined,
+    draw: Draw<A>,
+  ): A | undefined {
+    return options?.now === undefined
+      ? this.#decider.local.answer(group, this.#rules.policy, draw)
+      : undefined;
+  }
+
+  #changed(partition: Partition): void {
+    const { table, key } = locate(this.#rules.policy, partition);
+    this.#decider.local.changed(table, key);
   }
 
   #keyOf(partition: Partition): StoreKey {

@@ -163,6 +163,11 @@ export class Inquest {
     }
   }
 
+  /** Has the questions ask what they were filled in with when this was made: others have asked since. */
+  refill(): void {
+    this.#fill(false);
+  }
+
   /** @param isHeld - whether everything was taken by an earlier call: rates are then asked for nothing more */
   #fill(isHeld: boolean): void {
     this.#places.forEach(({ row }, i) => {

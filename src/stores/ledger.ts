@@ -23,8 +23,6 @@ export class Ledger {
   allowed = 0;
   denied = 0;
   readonly sources: { [S in DecisionSource]: number } = { store: 0, local: 0, fallback: 0 };
-  /** Denials that were found in process. */
-  denialHits = 0;
   /** Requests that wait here. */
   waiting = 0;
   /** Made when somebody first listens. */

@@ -64,18 +64,28 @@ export class Rules {
   }
 
   /**
-   * Reads a request, to be asked as often as need be.
+   * Reads a request, and fills in the questions of its group: until the next one is read.
    *
-   * @param id - of the operation
    * @param sources - where each quota came from is written here, if given
    * @throws DescriptorError or CostError naming the field that is wrong
    */
-  read(descriptor: LooseDescriptor, id: string, sources?: Sources): Call {
+  ask(descriptor: LooseDescriptor, sources?: Sources): Request {
     const request = readRequest(this.policy, descriptor);
+    if (request.group !== undefined) fillQuestions(this.policy, request.group, descriptor, request, sources);
+    return request;
+  }
+
+  /**
+   * Reads a request, to be asked as often as need be.
+   *
+   * @param id - of the operation
+   * @param request - the descriptor, if it has just been read
+   * @throws DescriptorError or CostError naming the field that is wrong
+   */
+  read(descriptor: LooseDescriptor, id: string, request: Request = this.ask(descriptor)): Call {
     const { group } = request;
     const call = { rules: this, id, leaseId: id, request };
     if (group === undefined) return { ...call, group, inquest: undefined, lineKey: '', local: undefined };
-    fillQuestions(this.policy, group, descriptor, request, sources);
     return {
       ...call,
       group,

@@ -1,5 +1,6 @@
 import type { Plan } from '../algorithms/algorithm.ts';
 import { PartitionTable, type TableOptions } from '../partition/table.ts';
+import type { Millis } from '../time.ts';
 import type { StoredRow, StorePartition } from './store.ts';
 
 /** A limit of a row that was read, by where its cells are. */
@@ -8,6 +9,14 @@ export interface ScratchLimit {
   readonly offset: number;
   /** How many it has. */
   readonly cells: number;
+}
+
+/** What a table held for one key, kept for later. */
+export interface Kept {
+  readonly cells: Float64Array;
+  readonly born: number;
+  /** Until when the key was blocked. */
+  readonly block: { readonly key: string; readonly until: Millis } | undefined;
 }
 
 /**
@@ -20,14 +29,16 @@ export class ScratchTable extends PartitionTable {
   /** What the store calls the cells of each limit; set then, too. */
   names: ReadonlyMap<string, string> = new Map();
   readonly #at: number;
+  #own: Float64Array;
   #born = 0;
-  #blocked: string | undefined;
+  #block: Kept['block'];
 
   constructor(plans: readonly Plan[], options: TableOptions) {
     super(plans, { ...options, maxKeys: 1, maxBlocks: 1 });
     this.#at = this.cells.length;
     // Before the row are the cells that are never written: those of a fresh key.
-    this.cells = new Float64Array(2 * this.#at);
+    this.#own = new Float64Array(2 * this.#at);
+    this.cells = this.#own;
   }
 
   override locate(_key: string): number {
@@ -49,21 +60,36 @@ export class ScratchTable extends PartitionTable {
       for (let i = 0; i < cells; i++) this.cells[this.#at + offset + i] = row.cells[from++] ?? 0;
     }
     this.#born = row.born;
-    this.#unblock();
-    if (row.blockedUntil === 0) return;
-    this.blocks.add(key, { until: row.blockedUntil, reason: undefined }, 0);
-    this.#blocked = key;
+    this.#hold(row.blockedUntil === 0 ? undefined : { key, until: row.blockedUntil });
   }
 
   /** Holds a key that was never seen. */
   clear(): void {
     this.cells.fill(0);
     this.#born = 0;
-    this.#unblock();
+    this.#hold(undefined);
   }
 
-  #unblock(): void {
-    if (this.#blocked !== undefined) this.blocks.remove(this.#blocked, 0);
-    this.#blocked = undefined;
+  /** What it holds, for {@link ScratchTable.lend}. */
+  keep(): Kept {
+    return { cells: this.cells.slice(), born: this.#born, block: this.#block };
+  }
+
+  /** Holds what was kept until {@link ScratchTable.giveBack}; what is charged meanwhile is written there. */
+  lend({ cells, born, block }: Kept): void {
+    this.#own = this.cells;
+    this.cells = cells;
+    this.#born = born;
+    if (block !== this.#block) this.#hold(block);
+  }
+
+  giveBack(): void {
+    this.cells = this.#own;
+  }
+
+  #hold(block: Kept['block']): void {
+    if (this.#block !== undefined) this.blocks.remove(this.#block.key, 0);
+    if (block !== undefined) this.blocks.add(block.key, { until: block.until, reason: undefined }, 0);
+    this.#block = block;
   }
 }
