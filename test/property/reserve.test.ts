@@ -108,7 +108,7 @@ const crowded: PolicyDocument = {
 function usage({ rows, leases }: MemoryStore, now: number): Map<string, number> {
   const found = new Map<string, number>();
   for (const [row, { cells }] of rows)
-    for (const [limit, [, used = 0]] of cells) found.set(`${row} ${limit}`, used);
+    for (const [name, [, used = 0]] of cells) found.set(`${row} ${name.replace(/\..*/, '')}`, used);
   for (const [set, members] of leases) found.set(set.replace(/:(\w+):leases$/, ' $1'), count(members, now));
   return found;
 }

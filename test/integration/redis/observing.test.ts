@@ -22,6 +22,7 @@ import { openTarget } from '../../fixtures/scrape.ts';
 import { storeAt } from '../../fixtures/store-at.ts';
 
 const START = 1_700_000_000_000;
+const DEADLINE = '10s';
 
 const policy = {
   version: 1,
@@ -58,7 +59,7 @@ describe.skipIf(lacksServer())('a distributed engine', async () => {
 
   const storeOf = (prefix = `s${turn++}`): Store => redisStore({ client, prefix });
   function engine(options: Partial<DistributedEngineOptions> = {}) {
-    return createDistributedEngine(policy, { store: storeOf(), deadline: '10s', ...options });
+    return createDistributedEngine(policy, { store: storeOf(), deadline: DEADLINE, ...options });
   }
   const failing = (error: () => Promise<never> = () => Promise.reject(new Error('down'))): Store => ({
     ...storeAt(storeOf(), { now: () => START }),
@@ -83,6 +84,7 @@ describe.skipIf(lacksServer())('a distributed engine', async () => {
     expect(one.stats()).toEqual({
       ...{ allowed, denied, shadows },
       sources: { store: 10, local: 2, fallback: 0 },
+      prefetch: {},
       waiting: 0,
       store: { failures: 0, leftAloneUntil: undefined },
       denialCache: { size: 0, hits: 0 },
@@ -279,12 +281,15 @@ describe.skipIf(lacksServer())('a distributed engine', async () => {
     expect(await Promise.all(waiting)).toEqual(['disposed', 'disposed', 'disposed']);
     expect(await client.keys(`${prefix}:*queue`)).toEqual([]);
     expect(one.stats().waiting).toBe(0);
+    // The timer of the latest calls runs on, for nobody.
+    clock.advance(DEADLINE);
     expect(clock.nextWake).toBeUndefined();
     for (const later of [one.acquire(call), one.tryAcquire(call), one.run(call, () => 1)])
       await expect(later).rejects.toMatchObject({ code: 'disposed' });
     expect((await one.check({ group: 'mine', account: 'x' })).allowed).toBe(true);
     expect([await held.renew(), await held.release()]).toEqual([true, true]);
     expect((await engine({ store: storeOf(prefix) }).tryAcquire(call)).allowed).toBe(true);
+    clock.advance(DEADLINE);
     expect(clock.nextWake).toBeUndefined();
   });
 
@@ -324,11 +329,13 @@ describe.skipIf(lacksServer())('a distributed engine', async () => {
     const one = engine({ clock });
     let end = (): void => undefined;
     const work = one.run(call, () => new Promise<void>((resolve) => (end = resolve)));
-    while (clock.nextWake !== START + 20_000) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (one.stats().allowed === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    clock.advance(DEADLINE);
     one.dispose();
     expect(clock.nextWake).toBe(START + 20_000);
     end();
     await work;
+    clock.advance(DEADLINE);
     expect(clock.nextWake).toBeUndefined();
   });
 });

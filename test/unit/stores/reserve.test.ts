@@ -51,7 +51,7 @@ function setUp(options: Partial<MemoryOptions> = {}) {
     /** Units used, or permits held, by row and limit; without those of which there are none. */
     usage: () => {
       const cells = [...store.rows].flatMap(([row, kept]) =>
-        [...kept.cells].map(([limit, [, used = 0]]) => [`${row.slice(2)} ${limit}`, used] as const),
+        [...kept.cells].map(([cells, [, used = 0]]) => [`${row.slice(2)} ${limitOf(cells)}`, used] as const),
       );
       const held = [...store.leases].map(
         ([set, members]) => [set.slice(2).replace(/:leases$/, ''), count(members, clock.now())] as const,
@@ -302,3 +302,8 @@ describe('waiting for limits in several slots', () => {
     expect(lineOf(store)).toBe(0);
   });
 });
+
+/** The limit whose cells are called so in a store. */
+function limitOf(cells: string): string {
+  return cells.replace(/\..*/, '');
+}
