@@ -117,9 +117,11 @@ export class AdmissionAnswer extends Answer implements Admission {
     const { observer } = this.#office;
     for (const charge of this.takeCharges()) {
       const cost = actualCost(actual, charge.question.slot.unit) ?? charge.cost;
-      const before = observer === undefined ? 0 : charge.used(now);
+      // Looking a key up counts as use of it: only where the charge looks it up, too, does listening change nothing.
+      const heard = cost > charge.cost ? observer : undefined;
+      const before = heard === undefined ? 0 : charge.used(now);
       charge.settle(cost, now);
-      observer?.onSettled(this.group, charge, before, now);
+      heard?.onSettled(this.group, charge, before, now);
     }
     this.#office.room.servePaced(now);
     return true;
