@@ -95,13 +95,13 @@ describe('the leaky bucket', () => {
       });
       const [leaky, token] = contenders;
       expect(leaky?.denied).toBeGreaterThan(10);
-      expect({ ...leaky, kind: '', name: '', bytesPerKey: 0 }).toEqual({
+      expect({ ...leaky, kind: '', name: '', stateBytes: 0 }).toEqual({
         ...token,
         kind: '',
         name: '',
-        bytesPerKey: 0,
+        stateBytes: 0,
       });
-      expect([leaky?.bytesPerKey, token?.bytesPerKey]).toEqual([8, 16]);
+      expect([leaky?.stateBytes, token?.stateBytes]).toEqual([8, 16]);
     },
   );
 });
