@@ -7,7 +7,7 @@ import { redisStore } from 'headgate/redis';
 import { manualClock } from 'headgate/testing';
 import { describe, expect, it } from 'vitest';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
-import { listen, type Sighting, workers } from '../../fixtures/redis-processes.ts';
+import { holding, listen, type Sighting, workers } from '../../fixtures/redis-processes.ts';
 import { KEYS, type Line, shared, told } from '../../fixtures/redis-shared.ts';
 
 const PROCESSES = 8;
@@ -128,11 +128,13 @@ describe.skipIf(lacksServer())('processes that share a server', async () => {
     };
     const running = Array.from({ length: 4 }, () => start('hold', port, 'held', 0));
     const samples: number[] = [];
+    await Promise.all(running.map(holding));
     let kills = 0;
     for (; kills < 5; kills++) {
       for (const end = Date.now() + 1000; Date.now() < end; await sleep(5)) samples.push(await live());
-      running.shift()?.kill('SIGKILL');
-      running.push(start('hold', port, 'held', 0));
+      const [victim] = running.splice(0, 1, start('hold', port, 'held', 0));
+      if (victim !== undefined) await holding(victim);
+      victim?.kill('SIGKILL');
     }
     const most = Math.max(...samples);
     for (const worker of running) worker.kill('SIGKILL');
@@ -153,7 +155,7 @@ describe.skipIf(lacksServer())('processes that share a server', async () => {
   it('should get back permits and places of a process that is killed', async () => {
     const there = createDistributedEngine(shared, { store: redisStore({ client: look, prefix: 'sat' }) });
     const sitting = start('sit', port, 'sat', 20);
-    await new Promise((resolve) => sitting.stdout?.once('data', resolve));
+    await holding(sitting);
     while ((await look.keys('sat:*:queue')).length === 0) await sleep(5);
     const line = { group: 'line', account: 'x' } as const;
     expect((await there.peek(line)).remaining).toBe(5);

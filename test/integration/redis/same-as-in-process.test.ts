@@ -45,7 +45,7 @@ describe.skipIf(lacksServer())('a distributed engine', async () => {
   async function compare({ policy, start, acts }: History): Promise<void> {
     const here = createEngine(policy as PolicyDocument);
     const store = redisStore({ client, prefix: `t${turn++}` });
-    const there = createDistributedEngine(policy as PolicyDocument, { store });
+    const there = createDistributedEngine(policy as PolicyDocument, { store, deadline: '20s' });
     const pairs: [Decision, Decision][] = [];
     let now = start;
     for (const act of acts) {
