@@ -11,7 +11,7 @@ import { giveBack } from './late.ts';
 import type { Ledger, Tell } from './ledger.ts';
 import { Local } from './local.ts';
 import type { Draw } from './prefetch.ts';
-import type { StoreLine, StoreReply } from './store.ts';
+import type { StoreLine } from './store.ts';
 import type { AnyAdmission, Attempt } from './turn.ts';
 
 /** Has requests that were read decided: by the store, by what is known of it here, or by what the policy says for when it fails. */
