@@ -22,9 +22,6 @@ type Make = (client: Redis, setting: RemoteSetting) => RemoteAsk;
 
 const NAMES = ['reads', 'writes', 'exports', 'a', 'b', 'c', 'd', 'e'];
 
-/** Options of a limit on which usage is taken ahead; the row is left out while there is no such option. */
-export const PREFETCH: object | undefined = undefined;
-
 function headgate(each: object = {}, options: object = {}, remember = 5000): Make {
   return (client, { quota, limits, prefix }) => {
     const document = {
@@ -115,7 +112,7 @@ export const REMOTE: Readonly<Record<string, Make>> = {
   headgate: headgate(),
   'headgate, remember: 0': headgate({}, {}, 0),
   'headgate, denialCache': headgate({}, { denialCache: 10_000 }),
-  ...(PREFETCH === undefined ? {} : { 'headgate, prefetch': headgate(PREFETCH) }),
+  'headgate, prefetch': headgate({ prefetch: { share: 0.1 } }),
   'rate-limiter-flexible': flexible,
   '@upstash/ratelimit': ratelimit,
   ping: (client) => async () => (await client.ping()) === 'PONG',

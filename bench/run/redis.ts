@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { CaseResult } from '../case.ts';
-import { connect, PREFETCH, REMOTE, type RemoteAsk } from '../contenders/redis.ts';
+import { connect, REMOTE, type RemoteAsk } from '../contenders/redis.ts';
 import { loadOf, memoryOf, type RedisServer, startRedis } from './redis-server.ts';
 import type { Played, RunOptions } from './rounds.ts';
 
@@ -43,13 +43,9 @@ export const REDIS_CASES: readonly RedisCase[] = [
   speed('redis/denied', 'a denied key, 1 in flight', {
     ...{ entries: ['headgate', 'headgate, denialCache'], quota: 1, keys: KEYS.slice(0, 1) },
   }),
-  ...(PREFETCH === undefined
-    ? []
-    : [
-        speed('redis/prefetch', 'a hot key, 1 in flight', {
-          ...{ entries: ['headgate', 'headgate, prefetch'], keys: KEYS.slice(0, 1) },
-        }),
-      ]),
+  speed('redis/prefetch', 'a hot key, 1 in flight', {
+    ...{ entries: ['headgate', 'headgate, prefetch'], keys: KEYS.slice(0, 1) },
+  }),
 ];
 
 const TABLE = 'Decisions in Redis';
