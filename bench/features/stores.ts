@@ -72,7 +72,7 @@ export const STORES: readonly Row[] = [
     name: 'on Redis: one atomic step, by whose clock',
     how: 'As the scripts that are sent to the server say.',
     cells: {
-      headgate: cite("atomic; the server's", 'src/stores/redis/scripts.ts', "redis.call('TIME')"),
+      headgate: cite("atomic; the server's", 'src/stores/redis/rows-lua.ts', "redis.call('TIME')"),
       'express-rate-limit': cite('in a package of its own', 'readme.md', 'external data stores'),
       'hono-rate-limiter': cite(
         "atomic; the server's",
