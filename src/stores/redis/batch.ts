@@ -5,7 +5,7 @@ import { Replies } from './replies.ts';
 import type { Script } from './script.ts';
 
 /** Decisions that one call takes at most: the server does nothing else meanwhile, and the client gets on with the next call. */
-const MOST = 64;
+const MOST = 32;
 
 /** Operations of failed calls that are kept, in case they are asked for again. */
 const MOST_FAILED = 1024;
