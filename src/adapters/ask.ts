@@ -5,6 +5,7 @@
  */
 
 import { type AnyEngine, type EngineAdmission, isPromise } from '../engine/any-engine.ts';
+import { checkGiven } from '../errors.ts';
 import type { Descriptor } from '../policy/descriptor.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { asError, complete } from './identified.ts';
@@ -40,6 +41,7 @@ export function asking<P extends PolicyDocument, Request, Response, Line>(
   signalOf: (line: Line) => AbortSignal,
   more?: readonly string[],
 ): Ask<Request, Line> {
+  checkGiven(typeof engine?.tryAcquire === 'function', 'engine', engine, 'an engine');
   checkOptions(options, more);
   const { identify, onIdentifyError, onError, group: usual } = options;
   let policy: PolicyDocument | undefined;
