@@ -33,10 +33,10 @@ export interface CompareOptions {
    */
   readonly timer?: () => number;
   /**
-   * Bytes in use once everything that can be is collected; with it, keys are weighed after the replay. Like `timer`, it
-   * leaves the other figures alone.
+   * Bytes in use once everything that can be is collected, or a promise of them; with it, keys are weighed after the
+   * replay. Like `timer`, it leaves the other figures alone.
    */
-  readonly scale?: () => number;
+  readonly scale?: () => number | Promise<number>;
   /** Told now and then how many arrivals have been replayed, and at the end. */
   readonly progress?: (arrivals: number, isLast: boolean) => void;
 }
@@ -150,6 +150,15 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   const denials = (key: string): number => finished.reduce((sum, run) => sum + run.denials(key), 0);
   const mostDenied = [...watched].sort((a, b) => denials(b) - denials(a)).slice(0, TOLD);
   const told = watch === undefined ? new Set(mostDenied) : watched;
+  const contenders: Figures[] = [];
+  // One after the other, so that no two are weighed or timed at once.
+  for (const [i, [, contender]] of named.entries()) {
+    contenders.push({
+      ...(finished[i] as Run).figures(told),
+      ...(scale === undefined ? {} : { bytesPerKey: await weighKeys(contender, { scale, ...setting }) }),
+      ...(timer === undefined ? {} : { nsPerDecision: timeDecisions(contender, { timer, ...setting }) }),
+    });
+  }
   return {
     workload: {
       name: workload.name,
@@ -160,11 +169,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
       to: arrivals === 0 ? undefined : to,
     },
     oracle: terms,
-    contenders: named.map(([, contender], i) => ({
-      ...(finished[i] as Run).figures(told),
-      ...(scale === undefined ? {} : { bytesPerKey: weighKeys(contender, { scale, ...setting }) }),
-      ...(timer === undefined ? {} : { nsPerDecision: timeDecisions(contender, { timer, ...setting }) }),
-    })),
+    contenders,
   };
 }
 

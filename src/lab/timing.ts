@@ -48,17 +48,17 @@ const REQUESTS = 10;
  *
  * @param setup - what the contender is made for, and what tells bytes in use once everything that can be is collected
  */
-export function weighKeys(
+export async function weighKeys(
   contender: Contender,
-  { scale, ...setup }: Setup & { readonly scale: () => number },
-): number {
-  const before = scale();
+  { scale, ...setup }: Setup & { readonly scale: () => number | Promise<number> },
+): Promise<number> {
+  const before = await scale();
   const { ask, pass } = alone(contender, { ...setup, maxKeys: WEIGHED });
   for (let request = 0; request < REQUESTS; request++) {
     pass(1);
     for (let i = 0; i < WEIGHED; i++) ask(`key-${i}`);
   }
-  const after = scale();
+  const after = await scale();
   // Asked once more, so that the limiter cannot have been collected.
   ask('key-0');
   return Math.max(0, Math.round((after - before) / WEIGHED));

@@ -3,12 +3,12 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Comparison } from 'headgate/lab';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Folder, makeFolder, run } from '../fixtures/command-line.ts';
+import { program } from '../fixtures/program.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const APACHE = `${root}../shared/traces/apache-access.log`;
@@ -112,19 +112,10 @@ describe('a million arrivals', () => {
   );
 });
 
-/** The command line as one file, made by the very esbuild that tsup builds with. */
-async function bundled(outfile: string): Promise<string> {
-  const { build } = createRequire(createRequire(import.meta.url).resolve('tsup'))('esbuild') as {
-    build(options: object): Promise<unknown>;
-  };
-  const entryPoints = [`${root}src/cli/bin.ts`];
-  await build({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'error' });
-  return outfile;
-}
-
 describe('a log that is larger than the memory there is', () => {
+  const command = program('src/cli/bin.ts');
+
   it('should be compared all the same', async () => {
-    const command = await bundled(folder.path('cli.mjs'));
     const log = await folder.write('long.csv', 'time,ip,agent\n');
     const agent = 'x'.repeat(100);
     for (let piece = 0; piece < 60; piece++) {

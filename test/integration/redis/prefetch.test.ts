@@ -1,55 +1,24 @@
 /** Several processes on one server that take units ahead: what is admitted in all, and what it costs. */
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { createDistributedEngine } from 'headgate/distributed';
 import { redisStore } from 'headgate/redis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { program } from '../../fixtures/program.ts';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
 import { type Grant, HOT_KEYS, type HotReport, hot, WINDOW } from '../../fixtures/redis-hot.ts';
-
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'headgate-prefetch-'));
-const program = join(folder, 'worker.mjs');
 
 describe.skipIf(lacksServer())('processes that take units ahead', async () => {
   const server = lacksServer() ? undefined : await startServer();
   const port = server?.port ?? 0;
   const look = ioredis(port);
-
-  beforeAll(async () => {
-    // The very esbuild that the package is built with.
-    const { build } = createRequire(createRequire(import.meta.url).resolve('tsup'))('esbuild');
-    await build({
-      entryPoints: [`${root}test/fixtures/redis-hot-worker.ts`],
-      ...{
-        outfile: program,
-        bundle: true,
-        platform: 'node',
-        format: 'esm',
-        target: 'node20',
-        logLevel: 'error',
-      },
-      alias: {
-        'headgate/distributed': `${root}src/stores/engine.ts`,
-        'headgate/redis': `${root}src/stores/redis/store.ts`,
-      },
-      banner: {
-        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-      },
-    });
-  });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const worker = program('test/fixtures/redis-hot-worker.ts');
 
   /** Four processes that ask for the same keys at once. */
   async function together(group: string, length: number): Promise<HotReport[]> {
     const workers = Array.from({ length: 4 }, () =>
-      spawn(process.execPath, [program, group, `${port}`, group, `${length}`], {
+      spawn(process.execPath, [worker, group, `${port}`, group, `${length}`], {
         stdio: ['ignore', 'pipe', 'inherit'],
       }),
     );

@@ -1,23 +1,12 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { fixedWindow, type PolicyDocument } from 'headgate';
-import { type Custom, compare, exactLog } from 'headgate/lab';
+import { compare } from 'headgate/lab';
 import { expect, it } from 'vitest';
-import { bytesInUse } from '../../../src/cli/memory.ts';
+import { program } from '../../fixtures/program.ts';
 
 const RATE = { quota: 20, window: '1m' } as const;
 const nothing = { name: 'x', description: '', seed: 1, arrivals: () => [] };
-
-/** Keeps so many numbers for each key. */
-const hoarder = (numbers: number): Custom => ({
-  create() {
-    const kept = new Map<string, Float64Array>();
-    return {
-      check(key) {
-        if (!kept.has(key)) kept.set(key, new Float64Array(numbers));
-        return true;
-      },
-    };
-  },
-});
 
 const policy = {
   version: 1,
@@ -29,23 +18,11 @@ const policy = {
   unmatched: 'deny',
 } as const satisfies PolicyDocument;
 
-// The heap is everybody's: what the runner lets go of meanwhile is missing from what a key takes.
-it('should weigh keys of limiters of all kinds alike, by what is kept for them', { retry: 3 }, async () => {
-  const { contenders } = await compare({
-    algorithms: {
-      none: { create: () => ({ check: () => true }) },
-      ten: hoarder(10),
-      hundred: hoarder(100),
-      fixed: fixedWindow(RATE),
-      log: exactLog(RATE),
-      policy,
-    },
-    workload: nothing,
-    scale: bytesInUse(),
-  });
-  const [none = 0, ten = 0, hundred = 0, fixed = 0, log = 0, held = 0] = contenders.map(
-    ({ bytesPerKey }) => bytesPerKey ?? Number.NaN,
-  );
+const weighing = program('test/fixtures/weighing-process.ts');
+
+it('should weigh keys of limiters of all kinds alike, by what is kept for them', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [weighing]);
+  const { none, ten, hundred, fixed, log, policy: held } = JSON.parse(stdout);
   expect(none).toBeLessThan(10);
   expect(Math.abs(hundred - ten - 90 * 8)).toBeLessThan(40);
   // Two cells, a name, and a place in a table.
