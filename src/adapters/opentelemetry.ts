@@ -17,11 +17,11 @@ export type { Counts } from './readings.ts';
 
 /** What is needed of an engine: one in process has it, and a distributed one. */
 export interface Instrumented {
-  /** Has a listener called; what it returns ends that. */
+  /** Calls a listener after each decision, until the function that it returns is called. */
   on(event: 'allowed' | 'denied', listener: (event: DecisionEvent) => unknown): () => void;
-  /** The same, for charges that cross the share of a limit that is worth telling. */
+  /** The same, for charges that cross a limit's `nearLimit`. */
   on(event: 'near-limit', listener: (event: NearLimitEvent) => unknown): () => void;
-  /** The same, for those who have waited. */
+  /** The same, for requests that were admitted after waiting. */
   on(event: 'granted', listener: (event: GrantedAfter) => unknown): () => void;
   /** The same, for policies put in force. */
   on(event: 'reloaded', listener: (event: ReloadedEvent) => unknown): () => void;
@@ -29,7 +29,7 @@ export interface Instrumented {
   stats(): Counts;
 }
 
-/** Who has waited, and for how long. */
+/** A request that was admitted after waiting. */
 export interface GrantedAfter {
   /** The admission that was waited for. */
   readonly admission: Decision;
@@ -52,11 +52,11 @@ export interface InstrumentOptions {
 const WAIT_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600];
 
 /**
- * Counts decisions, waits and reloads from now on, and reads everything else from `engine.stats()` when metrics are
- * collected. What was decided before is not told.
+ * Counts decisions, charges near a limit, waits and reloads from now on, and reads everything else from `engine.stats()`
+ * whenever metrics are collected.
  *
- * @param engine - in process or distributed: of the latter, this process's part is told
- * @returns ends it
+ * @param engine - in process or distributed; of a distributed one, only what this process decides is counted
+ * @returns a function that ends it
  * @throws PolicyError for an unknown option, or an engine, a prefix or a meter that is none
  */
 export function instrument(engine: Instrumented, options: InstrumentOptions = {}): () => void {

@@ -5,20 +5,20 @@ import type { Labels, Tally } from './tally.ts';
 /** One figure, with what tells it apart from others of the same metric. */
 type Reading = readonly [value: number, labels?: Labels];
 
-/** Counts of an engine. What it keeps by itself is there only in process, what it makes of a store only in a distributed one. */
+/** Counts of an engine: some of them only of one in process, some only of a distributed one. */
 export interface Counts
   extends Pick<EngineStats, 'waiting' | 'shadows' | 'listenerErrors'>,
     Partial<Pick<EngineStats, 'permits' | 'partitions' | 'leases'>> {
   /** Decisions by who made them. */
   readonly sources?: Readonly<Record<string, number>>;
-  /** What this process has made of the store. */
+  /** How the store has answered this process. */
   readonly store?: {
     /** Calls that have failed. */
     readonly failures: number;
-    /** Until when it is left alone, if it is. */
+    /** Until when it is not asked, because it keeps failing; `undefined`: it is asked. */
     readonly leftAloneUntil: Millis | undefined;
   };
-  /** What is known in process of denials. */
+  /** The denials that `denialCache` keeps in process. */
   readonly denialCache?: {
     /** Denials kept. */
     readonly size: number;

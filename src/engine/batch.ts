@@ -37,7 +37,7 @@ export interface BatchTurn<A extends EngineAdmission = Admission> {
 export interface BatchOptions<P extends PolicyDocument> extends Pick<AcquireOptions, 'priority'> {
   /** Stops the batch when aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** What every item is admitted as. Its group needs a queue, unless one turn after the other is always free. */
+  /** What every item is admitted as. Without a queue in its group, the first item that would have to wait is denied. */
   readonly descriptor: Descriptor<P>;
   /** Quotas of this batch, such as `{ campaign: 5 }`; they go into the descriptor. */
   readonly quotas?: Descriptor<P>['quotas'];
@@ -48,8 +48,8 @@ export interface BatchOptions<P extends PolicyDocument> extends Pick<AcquireOpti
 }
 
 /**
- * Works a list through a group, in order, as many items at once as its limits admit. An item is read only when it has
- * been admitted, and every permit is given back, whatever happens; by a store that fails, when the lease has run out.
+ * Works a list through a group, in order, as many items at once as its limits admit. An item is read only when there is an
+ * admission for it, and every permit is given back, whatever happens: where a store fails, at the end of its lease.
  *
  * @param engine - of either kind
  * @param items - anything that can be iterated, also asynchronously

@@ -20,7 +20,7 @@ import type { RestoreReport } from './snapshot.ts';
 export interface EngineOptions extends StateOptions {
   /** Builders of the custom algorithms that the policy names. */
   readonly algorithms?: Algorithms;
-  /** What {@link Engine.snapshot} returned, of this or another process; see {@link Engine.restored}. */
+  /** Usage and blocks to begin with: what {@link Engine.snapshot} returned, in this or another process. */
   readonly restore?: Uint8Array;
 }
 
@@ -48,11 +48,14 @@ export interface EngineCheckOptions {
 
 /** Counts of one engine. */
 export interface EngineStats {
-  /** Requests that `check` has allowed. */
+  /** Requests that were allowed, by `check`, `tryAcquire`, `acquire` or `run`. */
   readonly allowed: number;
-  /** Requests that `check` has denied. */
+  /** Requests that were denied by one of these. */
   readonly denied: number;
-  /** What each partition holds, by the fields of its limits' `per`, sorted and joined by `+`; `(shared)` without any. */
+  /**
+   * What each partition holds, by the fields of its limits' `per`, sorted and joined by `+`; `(shared)` without any. Shadow
+   * limits have partitions of their own, with ` (shadow)` behind the name.
+   */
   readonly partitions: { readonly [name: string]: TableStats };
   /** Permits of each concurrency limit, by its name. */
   readonly permits: { readonly [limit: string]: PermitCounts };
@@ -83,7 +86,8 @@ export interface Engine<P extends PolicyDocument = PolicyDocument> {
    * Asks every limit that applies to the request and, if all agree, charges them all. A denied request leaves no trace
    * in any limit.
    *
-   * @throws DescriptorError or CostError naming the field that is wrong; nothing is charged then
+   * @throws DescriptorError or CostError naming the field that is wrong; DescriptorError (`needs-permits`) for a group with a
+   * concurrency limit, whose permits only {@link Engine.tryAcquire} and the like can give back. Nothing is charged then
    */
   check(descriptor: Descriptor<P>, options?: EngineCheckOptions): Decision;
   /**
@@ -114,7 +118,8 @@ export interface Engine<P extends PolicyDocument = PolicyDocument> {
   /**
    * Gives back what is still outstanding of a decision's charges, once: "count only failed logins".
    *
-   * @param decision - the very object that {@link Engine.check} returned; a denied one gives back nothing
+   * @param decision - the very object that {@link Engine.check}, {@link Engine.tryAcquire} or {@link Engine.acquire} returned; a
+   * denied one gives back nothing. Permits stay
    * @throws DescriptorError for a copy, or for a decision of another engine
    */
   refund(decision: Decision, options?: EngineCheckOptions): void;
@@ -132,10 +137,11 @@ export interface Engine<P extends PolicyDocument = PolicyDocument> {
   /** What has been decided and what is kept, as counts. */
   stats(): EngineStats;
   /**
-   * Puts another policy in force, from this call on; if it is faulty, nothing has changed. Usage goes on by limit name:
-   * counters keep their used units, token buckets their time to drain, also when a quota, a burst, a tier or a pattern
-   * changes. A changed window keeps what is left in units. Another algorithm, partition, unit or mode begins anew.
-   * Whoever waits keeps the place and is decided by the new policy; leases live on.
+   * Puts another policy in force, from this call on; if it is faulty, nothing has changed. A limit of the same name takes
+   * over the usage of the old one: windows keep their used units, token buckets their time to drain, also when a quota, a
+   * burst, a tier or a pattern changes. Under another window as many units are left as before. With another algorithm,
+   * partition, unit or mode a limit begins anew. Whoever waits keeps the place and is decided by the new policy; leases
+   * live on.
    *
    * @param policy - the whole new document
    * @returns what changed, and what became of usage
@@ -147,12 +153,12 @@ export interface Engine<P extends PolicyDocument = PolicyDocument> {
    * same on every machine. Leases and waiters are left out.
    */
   snapshot(): Uint8Array<ArrayBuffer>;
-  /** What was taken in by {@link EngineOptions.restore}; `undefined` without. */
+  /** What became of the snapshot in {@link EngineOptions.restore}; `undefined` without one. */
   readonly restored: RestoreReport | undefined;
   /**
-   * Has `listener` called after each call that causes the event, in order.
+   * Calls `listener` after each call that causes the event, in order.
    *
-   * @returns ends it
+   * @returns a function that ends it
    * @throws DescriptorError for an unknown event
    */
   on<E extends EventName>(event: E, listener: EventListener<E>): () => void;

@@ -27,10 +27,11 @@ import { checkRatesOnly, fillQuestions, type Request, readRequest, type Sources 
 import { type RestoreReport, readSnapshot, restoreReport, snapshotOf } from './snapshot.ts';
 
 /**
- * An engine for one policy. It holds no timer and does nothing until it is asked.
+ * An engine for one policy. It does nothing until it is asked, and has no timer unless somebody waits or listens for the
+ * loss of a lease.
  *
  * @param policy - from {@link definePolicy}, from {@link parsePolicy}, or a parsed JSON document
- * @throws PolicyError with every fault of the policy, or of the options
+ * @throws PolicyError with every fault of the policy, or of the options; SnapshotError for a `restore` that is no snapshot
  *
  * @example
  * ```ts

@@ -15,11 +15,11 @@ import type { Millis } from '../time.ts';
 export interface DecisionEvent {
   /** What was decided; `limits` says what each limit said, shadow limits too. */
   readonly decision: Decision;
-  /** What would have come of it with each shadow limit enforced; empty where the group has none. */
+  /** What would have been decided with each shadow limit enforced; empty where the group has none. */
   readonly shadows: readonly ShadowVerdict[];
 }
 
-/** What would have come of a request with a shadow limit enforced; a candidate, in place of its limit. */
+/** What would have been decided with a shadow limit enforced; with a candidate, in place of its limit. */
 export interface ShadowVerdict {
   /** Name of the shadow limit; a candidate's is `limit.candidate`. */
   readonly limit: string;
@@ -81,7 +81,7 @@ export interface NearLimitEvent {
   readonly used: number;
   /** What there is in all: the quota; token bucket: the burst. */
   readonly of: number;
-  /** The share that was crossed, see `nearLimit` of a limit. */
+  /** The share that was crossed: the limit's `nearLimit`, 0.8 unless it says otherwise. */
   readonly share: number;
 }
 
@@ -91,7 +91,7 @@ export interface EvictedEvent {
   readonly partition: string;
   /** The key that gave up its row. */
   readonly key: string;
-  /** Whether it had used something that was still to be remembered: that was joined into the remnant. */
+  /** Whether its usage still mattered; it was then joined into the remnant. */
   readonly joined: boolean;
 }
 
@@ -117,11 +117,11 @@ export interface EngineEvents {
   readonly denied: DecisionEvent;
   /** A request began to wait. */
   readonly queued: QueuedEvent;
-  /** The turn of a request that waited has come; `allowed` is told as well. */
+  /** A request that waited was admitted; `allowed` is told as well. */
   readonly granted: GrantedEvent;
   /** Permits were given back. */
   readonly released: LeaseEvent;
-  /** Permits were taken back because the lease had expired. */
+  /** Permits came back because their lease's time was up. */
   readonly 'lease-expired': LeaseEvent;
   /** A charge, or what `settle` added to one, has crossed the limit's `nearLimit`. */
   readonly 'near-limit': NearLimitEvent;

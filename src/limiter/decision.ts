@@ -9,9 +9,9 @@ import type { Millis } from '../time.ts';
  * - `blocked`: the partition is blocked until `retryAt`.
  * - `missing`: a limit says `"missing": "deny"` and the descriptor lacks its partition field.
  * - `unmatched`: no pattern matched, and the policy says `"unmatched": "deny"`.
- * - `capacity`: a semaphore has no room for another key.
- * - `queue-full`, `queue-timeout`: the group's queue took no further waiter, or not in time.
- * - `store-failure`: the store of a distributed engine did not answer; `retryAt` is a second later.
+ * - `capacity`: permits of `maxKeys` keys are held or awaited already; there is no room for another key.
+ * - `queue-full`, `queue-timeout`: the queue takes no further waiter; it was not the request's turn in time.
+ * - `store-failure`: the store of a distributed engine failed, and the limit says `deny`; `retryAt` is a second later.
  */
 export type Reason =
   | 'ok'
@@ -67,8 +67,9 @@ export interface Decision {
   /** The endpoint group that was asked. */
   readonly group: string;
   /**
-   * Denied: the limit that blocks (`never` and `missing` before `blocked` before `concurrency` before the latest `retryAt`; ties by
-   * policy order). Allowed: the one nearest to empty. `undefined` where no limit was asked.
+   * Denied: the limit that blocks; of several, `never` and `missing` go before `blocked`, that before `concurrency`, and that
+   * before the latest `retryAt`, ties by policy order. Allowed: the one nearest to empty, by the share that is left of its
+   * quota (token bucket: burst). `undefined` where no limit was asked.
    */
   readonly limit: string | undefined;
   /** Quota of that limit; `Infinity` where no limit was asked. */
@@ -79,7 +80,8 @@ export interface Decision {
   readonly resetAt: Millis | undefined;
   /**
    * Denied: the first instant at which all limits would agree if nothing else were charged. The same request is denied
-   * just before it and allowed at it. `Infinity`: never. `undefined`: when somebody releases a permit.
+   * just before it and allowed at it. `Infinity`: never. `undefined`: nobody knows, since a permit has to come back first.
+   * Allowed: `undefined`.
    */
   readonly retryAt: Millis | undefined;
   /** `ok`, or why the request was denied. */

@@ -6,8 +6,8 @@ import { type Clock, systemClock } from '../time.ts';
 /** What a limiter and an engine have in common: how much they remember, and whose time it is. */
 export interface StateOptions {
   /**
-   * Keys of one partition that have a row of their own; 1 to 2^24, default 10,000. Beyond, the least recently used key
-   * gives up its row, and what it has used lives on in the remnant.
+   * Keys of one partition that have a row of their own; 1 to 2^24, default 10,000. Beyond, a new key takes the row of one
+   * that was not asked about for long, and what that one has used lives on in the remnant: rows that several keys share.
    */
   readonly maxKeys?: number;
   /** Keys of one partition that can be blocked at once; 1 to 2^24, default 10,000. */

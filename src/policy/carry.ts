@@ -16,10 +16,10 @@ export type Carry = 'keep' | 'reset';
 /**
  * What became of a limit's usage:
  *
- * - `kept`: it goes on as it was. Counters keep their used units, token buckets their time to drain.
- * - `converted`: the window changed, or where windows begin; what is left in units stays.
+ * - `kept`: it goes on as it was. Windows keep their used units, token buckets their time to drain.
+ * - `converted`: the window changed, or where windows begin; as many units are left as before.
  * - `reset`: it began anew.
- * - `new`: the limit is.
+ * - `new`: the limit is new.
  * - `dropped`: the limit is gone.
  */
 export type Fate = 'kept' | 'converted' | 'reset' | 'new' | 'dropped';

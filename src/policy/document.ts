@@ -34,7 +34,10 @@ interface LimitBase {
   readonly onStoreFailure?: 'deny' | 'allow' | 'local';
   /** Other numbers, tried in the shadow of this limit. */
   readonly candidate?: CandidateDocument;
-  /** Share of the quota (token bucket: of the burst) whose use is an event; above 0, at most 1; default 0.8. */
+  /**
+   * The event `near-limit` tells when a charge crosses this share of the quota (token bucket: of the burst): above 0, at
+   * most 1, default 0.8.
+   */
   readonly nearLimit?: number;
 }
 
@@ -209,7 +212,7 @@ export interface PolicyDocument {
   readonly defaultTier?: string;
   /** The first whose `where` holds decides. */
   readonly overrides?: readonly OverrideDocument[];
-  /** What happens to a request that no pattern matches: a group's name, `allow` or `deny`. */
+  /** What happens to a request that no pattern matches: the limits of a group, by its name; or `allow` or `deny`. */
   readonly unmatched: string;
   /** How paths are read. */
   readonly paths?: {
