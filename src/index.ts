@@ -2,7 +2,7 @@
  * headgate: an embeddable limiter engine. Start with {@link createEngine} for a whole policy, or {@link createLimiter}
  * for one limit.
  *
- * @module
+ * @module headgate
  */
 
 export type { Algorithm, Plan, RateOptions } from './algorithms/algorithm.ts';

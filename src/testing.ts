@@ -1,7 +1,7 @@
 /**
- * What tests of code that uses headgate need: a clock that obeys, and the laws of algorithms.
+ * For tests of code that uses headgate: a clock that moves only when it is told to, and the laws of algorithms.
  *
- * @module
+ * @module headgate/testing
  */
 
 export {

@@ -1,7 +1,7 @@
 /**
  * An engine in a Durable Object: one budget for all instances of a Worker, which survives restarts by a snapshot.
  *
- * @module
+ * @module headgate/durable-object
  */
 
 import type { PolicyDocument } from '../policy/document.ts';

@@ -1,7 +1,7 @@
 /**
  * headgate as a middleware of Express 5 and 4, and of what takes middlewares of theirs.
  *
- * @module
+ * @module headgate/express
  */
 
 import type { AnyEngine } from '../engine/any-engine.ts';

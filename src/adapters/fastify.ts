@@ -1,7 +1,7 @@
 /**
  * headgate as a plugin of Fastify.
  *
- * @module
+ * @module headgate/fastify
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';

@@ -1,7 +1,7 @@
 /**
  * headgate around a `fetch` handler: Workers, Deno, Bun, Vercel, Next, Hono, or whatever answers a `Request`.
  *
- * @module
+ * @module headgate/fetch
  */
 
 import { type AnyEngine, isPromise } from '../engine/any-engine.ts';

@@ -1,7 +1,7 @@
 /**
  * headgate as a middleware of Hono, on any runtime.
  *
- * @module
+ * @module headgate/hono
  */
 
 import type { Context, Env, MiddlewareHandler } from 'hono';

@@ -1,7 +1,7 @@
 /**
  * headgate as a middleware of Koa.
  *
- * @module
+ * @module headgate/koa
  */
 
 import { type AnyEngine, isPromise } from '../engine/any-engine.ts';

@@ -2,7 +2,7 @@
  * headgate around a handler of AWS Lambda that answers HTTP requests: API Gateway (REST and HTTP APIs), load balancers
  * and function URLs.
  *
- * @module
+ * @module headgate/lambda
  */
 
 import { type AnyEngine, isPromise } from '../engine/any-engine.ts';

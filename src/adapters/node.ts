@@ -1,7 +1,7 @@
 /**
  * headgate around a listener of Node's `http`.
  *
- * @module
+ * @module headgate/node
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';

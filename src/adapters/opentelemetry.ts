@@ -2,7 +2,7 @@
  * What an engine does, as metrics of OpenTelemetry. Labels are names of the policy (groups, limits, partition fields) and
  * words of headgate's own (outcomes, reasons); never a key, an account or a path.
  *
- * @module
+ * @module headgate/opentelemetry
  */
 
 import { type BatchObservableCallback, type Meter, metrics } from '@opentelemetry/api';

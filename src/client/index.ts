@@ -1,7 +1,7 @@
 /**
  * A `fetch` that keeps to the limits of the servers it talks to. Start with {@link createLimitedFetch}.
  *
- * @module
+ * @module headgate/client
  */
 
 export { createLimitedFetch } from './client.ts';

@@ -1,3 +1,9 @@
+/**
+ * Working a list through a group. Start with {@link runBatch}.
+ *
+ * @module headgate/batch
+ */
+
 import type { Admission } from '../concurrency/admission.ts';
 import type { AcquireOptions } from '../concurrency/gate.ts';
 import { checkGiven, checkOptionsObject, DescriptorError, show } from '../errors.ts';

@@ -1,3 +1,9 @@
+/**
+ * Sharing work among members, such as sending numbers. Start with {@link createPool}.
+ *
+ * @module headgate/pool
+ */
+
 import type { Admission } from '../concurrency/admission.ts';
 import type { AcquireOptions } from '../concurrency/gate.ts';
 import {

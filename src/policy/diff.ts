@@ -1,7 +1,7 @@
 /**
  * What changed from one policy to another.
  *
- * @module
+ * @module headgate/diff
  */
 
 import { checkGiven, join } from '../errors.ts';

@@ -1,7 +1,7 @@
 /**
  * What is likely a mistake in a policy that is sound. See `docs/lint.md` for every code, with an example and a remedy.
  *
- * @module
+ * @module headgate/lint
  */
 
 import { checkFields, type Fault, join, PolicyError, show } from '../errors.ts';
