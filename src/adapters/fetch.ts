@@ -20,7 +20,7 @@ export type { AdapterOptions } from './options.ts';
 /** Options of {@link headgate}. What `identify` throws reaches the caller of the handler. */
 export interface FetchOptions<P extends PolicyDocument, Rest extends readonly unknown[]>
   extends Omit<AdapterOptions<P, Request, Response>, 'identify'> {
-  /** Who asks, as in other adapters; told also what the handler is, such as `env` in a Worker. */
+  /** Who asks, as in other adapters; it gets the handler's further arguments as well, such as `env` in a Worker. */
   readonly identify: (request: Request, ...rest: Rest) => Descriptor<P> | Promise<Descriptor<P>>;
 }
 
