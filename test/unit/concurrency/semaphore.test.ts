@@ -206,6 +206,20 @@ describe('permits', () => {
     );
     expect(semaphore.tryAcquire('a').quota).toBe(3);
   });
+
+  it('should deny those who wait for more than the quota that is left, so that nobody waits behind them for ever', async () => {
+    const { semaphore } = setUp({ quota: 5 });
+    const held = semaphore.tryAcquire('a', { permits: 5 });
+    const [large, small] = [semaphore.acquire('a', { permits: 4 }), semaphore.acquire('a')].map(watch);
+    semaphore.resize(3);
+    await settled();
+    expect(large?.outcome).toMatchObject({ state: 'fulfilled', value: { allowed: false, reason: 'never' } });
+    expect(small?.outcome.state).toBe('pending');
+    held.release();
+    await settled();
+    expect(small?.outcome).toMatchObject({ state: 'fulfilled', value: { allowed: true } });
+    expect([semaphore.held('a'), semaphore.waiting('a')]).toEqual([1, 0]);
+  });
 });
 
 describe('leases', () => {
