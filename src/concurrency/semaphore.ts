@@ -265,7 +265,7 @@ function identityOf(key: string, { id }: PermitOptions): string | undefined {
 
 /** How waiting goes on, with its defaults. */
 export function queuePlan(queue: QueueOptions, path: string): QueuePlan {
-  checkFields(queue, ['size', 'timeout', 'order', 'strategy']);
+  checkFields(queue, ['size', 'timeout', 'order', 'strategy'], path);
   const { order = 'oldest-first', strategy = 'notify' } = queue;
   return collectFaults<{ [F in keyof QueuePlan]: QueuePlan[F] }>({
     size: () => checkUnits(queue.size, `${path}.size`),

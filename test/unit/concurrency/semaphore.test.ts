@@ -39,6 +39,8 @@ describe('options', () => {
     [{ quota: 1, queue: { size: 1, order: 'random' } }, ['queue.order']],
     [{ quota: 1, queue: { size: 1, strategy: 'push' } }, ['queue.strategy']],
     [{ quota: 1, queu: { size: 1 } }, ['queu']],
+    [{ quota: 1, queue: 5 }, ['queue']],
+    [{ quota: 1, queue: { size: 1, sise: 1 } }, ['queue.sise']],
     [
       { quota: -1, lease: 0, queue: { size: 0.5, order: 1 } },
       ['quota', 'lease', 'queue.size', 'queue.order'],
