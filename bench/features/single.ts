@@ -83,5 +83,7 @@ export async function whileHeld(single: Single, steps: () => Promise<unknown>[])
   await single.dispose?.();
 }
 
-/** Some packages let work begin in a later turn of the event loop. */
-export const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+/** Some packages let work begin in a later turn of the event loop, and some need several: counted, since a turn may take long. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve, 2));
+}

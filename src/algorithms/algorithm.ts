@@ -70,7 +70,8 @@ export interface Algorithm<P extends Plan = Plan> {
   charge(plan: P, cells: Float64Array, at: number, now: Millis, cost: number): Millis;
 
   /**
-   * Gives back what is still outstanding of one charge, at most `cost` units; nothing after its window or drain.
+   * Gives back what is still outstanding of one charge, at most `cost` units; nothing after its window or drain. Counts
+   * on nothing else having been given back since: `chargedAt` does not know of that.
    *
    * @param chargedAt - what {@link Algorithm.charge} returned
    */

@@ -91,11 +91,13 @@ export class AdmissionAnswer extends Answer implements Admission {
     if (this.#shadow !== undefined) this.#office.shadows.release(this.#shadow, this.#office.now());
     if (this.#lease === undefined) return wasOpen;
     const { room } = this.#office;
-    // As long as no lease can expire the present does not matter, and asking for it takes longer than all the rest.
-    const canExpire = room.leases.nextExpiry !== Number.POSITIVE_INFINITY;
-    const now = canExpire ? this.#office.now() : this.at;
+    // As long as no lease can expire and nobody listens the present does not matter, and asking for it takes longer than
+    // all the rest.
+    const { leases } = room;
+    const matters = leases.nextExpiry !== Number.POSITIVE_INFINITY || leases.onEnded !== undefined;
+    const now = matters ? this.#office.now() : this.at;
     room.expire(now);
-    return room.leases.release(this.#lease, now);
+    return leases.release(this.#lease, now);
   }
 
   renew(): boolean {

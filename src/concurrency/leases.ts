@@ -121,11 +121,12 @@ export class Leases {
     const { holds } = lease;
     lease.isHeld = false;
     lease.onEnd?.();
-    for (let hold: Hold | undefined = holds; hold !== undefined; hold = hold.next)
+    for (let hold: Hold | undefined = holds; hold !== undefined; hold = hold.next) {
       hold.permits.held -= hold.count;
+      // Before anybody is served: whoever waits for them keeps them open, and closes them at the end.
+      hold.table.close(hold.permits);
+    }
     this.onEnded?.(lease, now);
     this.#onReturn(lease);
-    for (let hold: Hold | undefined = holds; hold !== undefined; hold = hold.next)
-      hold.table.close(hold.permits);
   }
 }

@@ -33,7 +33,7 @@ export class Entrance {
   /** By the keys of the limits, see {@link Entrance.lineKey}. */
   readonly lines: Map<string, Line> = new Map();
   /** How long permits may be held: the shortest of what the limits say. */
-  readonly #lease: Millis;
+  readonly lease: Millis;
 
   constructor(inquiry: Inquiry, queue?: QueuePlan, denied?: Reason) {
     this.inquiry = inquiry;
@@ -41,11 +41,7 @@ export class Entrance {
     this.denied = denied;
     this.permits = permitsAmong(inquiry.questions);
     this.#shadows = permitsAmong(inquiry.shadows);
-    this.#lease = Math.min(...this.permits.map(({ lease }) => lease));
-  }
-
-  get lease(): Millis {
-    return this.#lease;
+    this.lease = Math.min(...this.permits.map(({ lease }) => lease));
   }
 
   /** Whose line the request that was filled in belongs to. */

@@ -58,7 +58,7 @@ export class PermitTable {
     return permits;
   }
 
-  /** Lets go of a key for which nothing is held and nobody waits. */
+  /** Lets go of a key for which nothing is held and nobody waits any more; once, when that has come to be so. */
   close(permits: Permits): void {
     if (permits.held > 0 || permits.awaited > 0) return;
     if (this.#idle !== undefined && this.#idle !== permits) this.#byKey.delete(this.#idle.key);

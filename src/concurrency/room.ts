@@ -24,6 +24,8 @@ export class Room {
   /** Rings when a lease expires that somebody waits for. */
   readonly #expiry: Ringing;
   readonly #watched = new Set<Lease>();
+  /** Who is to hear that a lease was lost, when what it held has been handed on. */
+  readonly #losses: (() => void)[] = [];
   /** Lines whose instant has come, to be served together, and waiters whose deadline has. */
   #due: Line[] = [];
   #overdue: Waiter[] = [];
@@ -96,6 +98,7 @@ export class Room {
       if (isFirst) {
         this.#isServing = false;
         if (this.#pending.size > 0) this.#servePending(this.#now());
+        for (const tell of this.#losses.splice(0)) tell();
       }
     }
   }
@@ -175,7 +178,7 @@ export class Room {
   watch(lease: Lease, onLost: () => void): void {
     if (!lease.isHeld) return;
     this.#watched.add(lease);
-    lease.onLost = onLost;
+    lease.onLost = () => this.#losses.push(onLost);
     this.watchLeases();
   }
 

@@ -92,7 +92,10 @@ export interface Semaphore {
   held(key: string): number;
   /** Callers that wait for `key`. */
   waiting(key: string): number;
-  /** Changes the quota of all keys: nothing is taken back, and waiters who fit now are served at once. */
+  /**
+   * Changes the quota of all keys: nothing is taken back, waiters who fit now are served at once, and those who ask for
+   * more than there will ever be are denied (`never`).
+   */
   resize(quota: number): void;
   /** What is held and awaited, as counts. */
   stats(): SemaphoreStats;
@@ -205,7 +208,7 @@ class KeyedSemaphore implements Semaphore {
 
   resize(quota: number): void {
     this.#terms = { quota: checkUnits(quota, 'quota') };
-    this.#gate.serveAll();
+    this.#gate.reseat();
   }
 
   stats(): SemaphoreStats {
@@ -262,7 +265,7 @@ function identityOf(key: string, { id }: PermitOptions): string | undefined {
 
 /** How waiting goes on, with its defaults. */
 export function queuePlan(queue: QueueOptions, path: string): QueuePlan {
-  checkFields(queue, ['size', 'timeout', 'order', 'strategy']);
+  checkFields(queue, ['size', 'timeout', 'order', 'strategy'], path);
   const { order = 'oldest-first', strategy = 'notify' } = queue;
   return collectFaults<{ [F in keyof QueuePlan]: QueuePlan[F] }>({
     size: () => checkUnits(queue.size, `${path}.size`),

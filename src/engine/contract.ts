@@ -116,7 +116,8 @@ export interface Engine<P extends PolicyDocument = PolicyDocument> {
   /** The whole story of what {@link Engine.check} would answer, as data and as text. Writes nothing. */
   explain(descriptor: Descriptor<P>, options?: EngineCheckOptions): Explanation;
   /**
-   * Gives back what is still outstanding of a decision's charges, once: "count only failed logins".
+   * Gives back what is still outstanding of a decision's charges, once: "count only failed logins". A token bucket may give
+   * back more of one than that where charges before it were refunded meanwhile: up to their units, and never more than it.
    *
    * @param decision - the very object that {@link Engine.check}, {@link Engine.tryAcquire} or {@link Engine.acquire} returned; a
    * denied one gives back nothing. Permits stay

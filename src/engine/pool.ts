@@ -54,6 +54,7 @@ export interface Pool<P extends PolicyDocument = PolicyDocument, A extends Engin
    * Admits a request at the member that is free soonest, round robin among equals, and waits for it if need be.
    *
    * @param descriptor - what else there is to say about the request; group and member are filled in
+   * @param options - `timeout` counts from when the request is sent to a member, after any cooldown of it
    * @throws DescriptorError (`empty-pool`) if there is no member
    */
   acquire(descriptor?: Partial<Descriptor<P>>, options?: AcquireOptions): Promise<PoolAdmission<A>>;

@@ -50,7 +50,8 @@ export interface Limiter {
   /** What {@link Limiter.check} would answer, with what is left before it. Writes nothing. */
   peek(key: string, options?: CheckOptions): Decision;
   /**
-   * Gives back what is still outstanding of a decision's charge, once.
+   * Gives back what is still outstanding of a decision's charge, once. A token bucket may give back more of it than that
+   * where charges before it were refunded meanwhile: up to their units, and never more than the charge.
    *
    * @param decision - the very object that {@link Limiter.check} returned; a denied one gives back nothing
    * @throws DescriptorError for a copy, or for a decision of another limiter

@@ -131,7 +131,12 @@ export abstract class Question implements Said {
       return;
     }
     this.measure(now);
-    if (this.reason === 'blocked') this.remaining = 0;
+    if (this.reason === 'blocked' || (this.reason === 'never' && this.#isBlocked(now))) this.remaining = 0;
+  }
+
+  #isBlocked(now: Millis): boolean {
+    const { key, table } = this.row;
+    return key !== undefined && table.blocks.find(key, now) !== undefined;
   }
 
   #applyBlock(key: string, now: Millis): void {

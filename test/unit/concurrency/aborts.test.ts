@@ -1,3 +1,4 @@
+import { createEngine } from 'headgate';
 import { describe, expect, it } from 'vitest';
 import { type Abortable, Aborts } from '../../../src/concurrency/aborts.ts';
 import { countedSignal } from '../../fixtures/signals.ts';
@@ -156,5 +157,29 @@ describe('Aborts', () => {
     counted.controller.abort();
     expect(called).toEqual(Array.from({ length: 5_000 }, (_, i) => 2 * i + 1));
     expect(counted.listeners).toBe(0);
+  });
+
+  it('should hand out no more than there is after a release upon a signal that others wait under', async () => {
+    const per = (field: string) => ({ algorithm: 'concurrency', quota: 1, per: field }) as const;
+    const engine = createEngine({
+      version: 1,
+      limits: { calls: per('account'), campaigns: per('campaign') },
+      groups: { dial: { limits: ['calls', 'campaigns'], queue: { size: 10 } } },
+      unmatched: 'deny',
+    });
+    const dial = (account: string, campaign: string) => ({ group: 'dial', account, campaign }) as const;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const held = engine.tryAcquire(dial('a', 'x'));
+    // Heard before the engine does, which listens once somebody waits.
+    signal.addEventListener('abort', () => held.release());
+    const waiting = ['x', 'y'].map((campaign) => engine.acquire(dial('a', campaign), { signal }));
+    const outcomes = Promise.allSettled(waiting);
+    controller.abort('enough');
+    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(engine.stats().permits).toEqual({ calls: { keys: 0, held: 0 }, campaigns: { keys: 0, held: 0 } });
+    expect(engine.tryAcquire(dial('b', 'x')).allowed).toBe(true);
+    expect(engine.tryAcquire(dial('c', 'z')).release()).toBe(true);
+    expect(engine.tryAcquire(dial('d', 'x')).allowed).toBe(false);
   });
 });

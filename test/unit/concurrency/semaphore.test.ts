@@ -39,6 +39,8 @@ describe('options', () => {
     [{ quota: 1, queue: { size: 1, order: 'random' } }, ['queue.order']],
     [{ quota: 1, queue: { size: 1, strategy: 'push' } }, ['queue.strategy']],
     [{ quota: 1, queu: { size: 1 } }, ['queu']],
+    [{ quota: 1, queue: 5 }, ['queue']],
+    [{ quota: 1, queue: { size: 1, sise: 1 } }, ['queue.sise']],
     [
       { quota: -1, lease: 0, queue: { size: 0.5, order: 1 } },
       ['quota', 'lease', 'queue.size', 'queue.order'],
@@ -205,6 +207,20 @@ describe('permits', () => {
       expect.objectContaining({ name: 'PolicyError', path: 'quota' }),
     );
     expect(semaphore.tryAcquire('a').quota).toBe(3);
+  });
+
+  it('should deny those who wait for more than the quota that is left, so that nobody waits behind them for ever', async () => {
+    const { semaphore } = setUp({ quota: 5 });
+    const held = semaphore.tryAcquire('a', { permits: 5 });
+    const [large, small] = [semaphore.acquire('a', { permits: 4 }), semaphore.acquire('a')].map(watch);
+    semaphore.resize(3);
+    await settled();
+    expect(large?.outcome).toMatchObject({ state: 'fulfilled', value: { allowed: false, reason: 'never' } });
+    expect(small?.outcome.state).toBe('pending');
+    held.release();
+    await settled();
+    expect(small?.outcome).toMatchObject({ state: 'fulfilled', value: { allowed: true } });
+    expect([semaphore.held('a'), semaphore.waiting('a')]).toEqual([1, 0]);
   });
 });
 

@@ -34,6 +34,18 @@ async function reasons(...answers: Watched<Decision>[]): Promise<string[]> {
 }
 
 describe('what comes back in one call', () => {
+  it('should go to who waits rather than to who asks on hearing that a lease was lost', async () => {
+    const { clock, engine } = setUp();
+    const lost = engine.tryAcquire({ group: 'permit', cost: { permits: 3 } });
+    const waiting = watch(engine.acquire({ group: 'permit', cost: { permits: 3 } }));
+    let newcomer: Decision | undefined;
+    lost.signal.addEventListener('abort', () => {
+      newcomer = engine.tryAcquire({ group: 'other-permit' });
+    });
+    clock.set(WINDOW);
+    expect([await reasons(waiting), newcomer?.reason]).toEqual([['ok'], 'concurrency']);
+  });
+
   it('should go to the higher priority when charges and permits are cancelled together', async () => {
     const { engine } = setUp();
     const cost = { requests: 2, permits: 3 };

@@ -121,6 +121,17 @@ describe('what is told', () => {
     ]);
   });
 
+  it('should be for how long permits were held, also without a lease', async () => {
+    const calls = { algorithm: 'concurrency', quota: 2, per: 'key' } as const;
+    engine.reload({ ...POLICY, limits: { ...POLICY.limits, calls } });
+    listen('released');
+    const admission = engine.tryAcquire(call);
+    clock.advance(3000);
+    admission.release();
+    await settled();
+    expect(heard).toMatchObject([['released', { at: START + 3000, held: 3000 }]]);
+  });
+
   it('should be who was denied for want of room or of time in the queue, and nothing of those who left', async () => {
     engine.tryAcquire({ ...call, cost: { permits: 2 } });
     listen('denied', 'queued', 'allowed', 'granted');

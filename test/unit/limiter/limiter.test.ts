@@ -343,6 +343,17 @@ describe('blocking', () => {
     expect(limiter.check('key', { cost })).toMatchObject({ allowed: false, ...decision });
   });
 
+  it('should leave nothing, whatever is asked for', () => {
+    const limiter = createLimiter(fixed, { clock: manualClock() });
+    limiter.block('key', { for: 5000 });
+    const left = [0, 1, 4].map((cost) => limiter.check('key', { cost }));
+    expect(left.map(({ reason, remaining }) => [reason, remaining])).toEqual([
+      ['blocked', 0],
+      ['blocked', 0],
+      ['never', 0],
+    ]);
+  });
+
   it('should end when it is lifted', () => {
     const clock = manualClock();
     const limiter = createLimiter(fixed, { clock });
