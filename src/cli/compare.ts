@@ -10,12 +10,12 @@ import { ALGORITHM_WORDS, modulesIn, namedAlgorithms, policiesIn } from './conte
 import { jsonFigures, textFigures } from './figures.ts';
 import { EXIT, type ExitCode, type Io, misuse, oneLine, whole } from './io.ts';
 import { bytesInUse } from './memory.ts';
-import { ratesOnly } from './rates-only.ts';
-import { groupsOf, REPLAY_OPTIONS, readReplayOptions } from './replay-options.ts';
+import { leftNotes, replayable } from './rates-only.ts';
+import { groupsOf, HOLD_HELP, REPLAY_OPTIONS, readReplayOptions } from './replay-options.ts';
 import { commandLine, writeReport } from './report.ts';
 import { stopwatch } from './stopwatch.ts';
 import { traceOf } from './trace.ts';
-import { asMisuse, durationOf, numberOf, readHold, withClients, withHold, workloadOf } from './traffic.ts';
+import { asMisuse, durationOf, numberOf, withClients, withHold, workloadOf } from './traffic.ts';
 import { UnreadableLines } from './unreadable-lines.ts';
 
 /** `headgate compare --help`. */
@@ -33,9 +33,7 @@ Traffic:
   --length D                 how long a workload goes on, such as 10m
   --keys N                   how many keys a workload has
   --seed N                   where a workload draws from; default: 1
-  --hold TIME                how long work holds permits: 3s always, ~3s on
-                             average; of a log also a COLUMN of milliseconds,
-                             COLUMN:s of seconds; default: permits are left out
+${HOLD_HELP}
   --retries WHO              honour: clients come back as told; ignore: about
                              once a second; none; default: as the workload has it
 
@@ -67,7 +65,6 @@ const OPTIONS = {
   length: { type: 'string' },
   keys: { type: 'string' },
   seed: { type: 'string', default: '1' },
-  hold: { type: 'string' },
   retries: { type: 'string' },
   quota: { type: 'string' },
   window: { type: 'string' },
@@ -97,28 +94,22 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
   if (positionals[0] !== undefined) throw misuse(`unexpected argument ${show(positionals[0])}`);
   if (values.trace !== undefined && values.workload !== undefined)
     throw misuse('--trace or --workload, not both');
-  const { format, maxKeys, group, mapping } = readReplayOptions(values);
-  const hold = readHold(values.hold);
+  const { format, maxKeys, group, hold, mapping } = readReplayOptions(values);
   const files = await policiesIn(values.policy);
   const terms = termsOf(values.quota, values.window, files.length > 0 && values.algorithms === undefined);
   const named = terms === undefined ? {} : namedAlgorithms(values.algorithms, terms);
-  // Without a length of work there is nothing to say about permits.
-  const policies = files.map(([file, policy]) => ({
-    file,
-    ...(hold === undefined ? ratesOnly(policy) : { rates: policy, left: [] }),
-  }));
+  const policies = files.map(([file, policy]) => ({ file, ...replayable(policy, hold) }));
   const algorithms = contendersOf(named, [
-    ...policies.map(({ file, rates }) => [file, rates] as const),
+    ...policies.map(({ file, policy }) => [file, policy] as const),
     ...(await modulesIn(values.module)),
   ]);
   const unreadable = new UnreadableLines();
   const read = (file: string): Workload => {
     const groups = groupsOf(
-      policies.map(({ rates }) => rates),
+      policies.map(({ policy }) => policy),
       group,
     );
-    const held = hold !== undefined && 'column' in hold ? { hold: hold.column } : {};
-    return traceOf(file, { format, mapping: { ...mapping, ...groups, ...held }, unreadable, io });
+    return traceOf(file, { format, mapping: { ...mapping, ...groups }, unreadable, io });
   };
   if (values.trace === undefined && hold !== undefined && 'column' in hold)
     throw misuse(`--hold: ${show(values.hold)} is no length of time, and columns are those of a log`);
@@ -148,10 +139,7 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
     );
   }
   const notes = values.trace === undefined ? [] : unreadable.report(values.trace);
-  for (const { file, left } of policies) {
-    for (const limit of left)
-      notes.push(`${file}: ${limit}: left out, traffic does not say how long requests run; see --hold`);
-  }
+  for (const { file, left } of policies) notes.push(...leftNotes(left, file));
   for (const { name, refused, refusal } of comparison.contenders) {
     if (refused > 0) notes.push(`${name}: ${whole(refused)} requests refused, the first: ${refusal}`);
   }
