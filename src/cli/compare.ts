@@ -5,17 +5,32 @@ import type { Workload } from '../lab/arrival.ts';
 import { type CompareOptions, compare as run } from '../lab/compare.ts';
 import { type Contender, isPolicy, type Terms } from '../lab/contender.ts';
 import { WORKLOADS } from '../lab/workload/catalogue.ts';
-import { HELP_OPTION, readArguments } from './arguments.ts';
+import { expectUnused, HELP_OPTION, readArguments } from './arguments.ts';
 import { ALGORITHM_WORDS, modulesIn, namedAlgorithms, policiesIn } from './contenders.ts';
 import { jsonFigures, textFigures } from './figures.ts';
 import { EXIT, type ExitCode, type Io, misuse, oneLine, whole } from './io.ts';
 import { bytesInUse } from './memory.ts';
 import { leftNotes, replayable } from './rates-only.ts';
-import { groupsOf, HOLD_HELP, REPLAY_OPTIONS, readReplayOptions } from './replay-options.ts';
+import {
+  groupsOf,
+  HOLD_HELP,
+  logValues,
+  REPLAY_OPTIONS,
+  type ReplayValues,
+  readReplayOptions,
+} from './replay-options.ts';
 import { commandLine, writeReport } from './report.ts';
 import { stopwatch } from './stopwatch.ts';
 import { traceOf } from './trace.ts';
-import { asMisuse, durationOf, numberOf, withClients, withHold, workloadOf } from './traffic.ts';
+import {
+  asMisuse,
+  durationOf,
+  type TrafficValues,
+  wholeNumberOf,
+  withClients,
+  withHold,
+  workloadOf,
+} from './traffic.ts';
 import { UnreadableLines } from './unreadable-lines.ts';
 
 /** `headgate compare --help`. */
@@ -64,7 +79,7 @@ const OPTIONS = {
   rate: { type: 'string' },
   length: { type: 'string' },
   keys: { type: 'string' },
-  seed: { type: 'string', default: '1' },
+  seed: { type: 'string' },
   retries: { type: 'string' },
   quota: { type: 'string' },
   window: { type: 'string' },
@@ -94,6 +109,7 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
   if (positionals[0] !== undefined) throw misuse(`unexpected argument ${show(positionals[0])}`);
   if (values.trace !== undefined && values.workload !== undefined)
     throw misuse('--trace or --workload, not both');
+  checkUse(values);
   const { format, maxKeys, group, hold, mapping } = readReplayOptions(values);
   const files = await policiesIn(values.policy);
   const terms = termsOf(values.quota, values.window, files.length > 0 && values.algorithms === undefined);
@@ -148,6 +164,15 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
   return comparison.workload.arrivals === 0 ? EXIT.failed : EXIT.done;
 }
 
+/** Options of the other kind of traffic are no use: something was left out, most likely. */
+function checkUse(
+  values: TrafficValues & Partial<ReplayValues> & { readonly trace?: string | undefined },
+): void {
+  const { rate, length, keys, seed } = values;
+  if (values.trace !== undefined) expectUnused({ rate, length, keys, seed }, '--workload');
+  else if (values.workload !== undefined) expectUnused(logValues(values), '--trace');
+}
+
 /** Contenders by their names; of two that have the same the later one is numbered. */
 function contendersOf(
   named: Readonly<Record<string, Contender>>,
@@ -170,7 +195,7 @@ function termsOf(
   if (quota === undefined && window === undefined && isOptional) return undefined;
   if (quota === undefined) throw misuse('--quota is missing');
   if (window === undefined) throw misuse('--window is missing');
-  return { quota: numberOf('quota', quota), window: durationOf('window', window) };
+  return { quota: wholeNumberOf('quota', quota), window: durationOf('window', window) };
 }
 
 /** Tells whoever watches how many arrivals there have been; for a log, its reading tells. */

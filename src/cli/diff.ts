@@ -2,14 +2,15 @@ import { createEngine } from '../engine/engine.ts';
 import type { LoggedRequest } from '../lab/trace/request.ts';
 import type { ReloadReport } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { expectFiles } from './arguments.ts';
+import { expectFiles, expectUnused } from './arguments.ts';
 import { jsonComparison, textComparison, type WorkOfBoth } from './comparison.ts';
-import { EXIT, type ExitCode, type Io, misuse, oneLine } from './io.ts';
+import { EXIT, type ExitCode, type Io, oneLine } from './io.ts';
 import { wrapped } from './layout.ts';
 import { readRequests } from './logged.ts';
 import { openPolicy } from './policy-file.ts';
 import {
   LOG_HELP,
+  logValues,
   REPLAY_HELP,
   type ReplaySettings,
   type ReplayValues,
@@ -104,9 +105,8 @@ async function replayBoth(file: string, settings: ReplaySettings, policies: Pair
 
 /** Options for a log are no use without one: it was left out, most likely. */
 function checkNoReplay(values: ReplayValues & { readonly report?: string }): void {
-  const { format, partition, cost, tier, group, hold, report } = values;
-  const given = Object.entries({ format, partition: partition[0], cost: cost[0], tier, group, hold, report });
-  for (const [option, value] of given) if (value !== undefined) throw misuse(`--${option} goes with a LOG`);
+  const { hold, report, 'max-keys': maxKeys } = values;
+  expectUnused({ ...logValues(values), hold, 'max-keys': maxKeys, report }, 'a LOG');
 }
 
 function jsonDiff({ text: _, ...report }: ReloadReport, replayed: Replayed | undefined): string {

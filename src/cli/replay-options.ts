@@ -18,7 +18,8 @@ import { type Holding, readHold } from './traffic.ts';
 export const LOG_HELP = `LOG is in Apache's and nginx's combined or common format, with the columns
   address user time method path protocol status bytes referrer agent
 or CSV with a header, or JSON with one object to a line. Columns "method" and
-"path" are used where the log has them. Requests are replayed in time order.`;
+"path" are used where the log has them. Requests are replayed in time order.
+Names that end in .gz are unpacked; "-" is standard input.`;
 
 /** The option `--hold`, for `--help`. */
 export const HOLD_HELP: string = `  --hold TIME                how long work holds permits: 3s always, ~3s on
@@ -59,34 +60,34 @@ interface ListOption extends TextOptionWith<string[]> {
 /** The options, for `parseArgs`. */
 export const REPLAY_OPTIONS: {
   readonly format: TextOption;
-  readonly at: TextOptionWith<string>;
+  readonly at: TextOption;
   readonly partition: ListOption;
   readonly cost: ListOption;
   readonly tier: TextOption;
   readonly group: TextOption;
   readonly hold: TextOption;
-  readonly 'max-keys': TextOptionWith<string>;
+  readonly 'max-keys': TextOption;
 } = {
   format: { type: 'string' },
-  at: { type: 'string', default: 'time' },
+  at: { type: 'string' },
   partition: { type: 'string', multiple: true, default: [] },
   cost: { type: 'string', multiple: true, default: [] },
   tier: { type: 'string' },
   group: { type: 'string' },
   hold: { type: 'string' },
-  'max-keys': { type: 'string', default: '1000000' },
+  'max-keys': { type: 'string' },
 };
 
 /** What `parseArgs` makes of them. */
 export interface ReplayValues {
   readonly format?: string;
-  readonly at: string;
+  readonly at?: string;
   readonly partition: readonly string[];
   readonly cost: readonly string[];
   readonly tier?: string;
   readonly group?: string;
   readonly hold?: string;
-  readonly 'max-keys': string;
+  readonly 'max-keys'?: string;
 }
 
 /** The options, checked as far as that goes without a policy. */
@@ -130,16 +131,22 @@ export function readReplayCommand(argv: readonly string[], help: string, io: Io)
   return undefined;
 }
 
+/** What says how to read a log, by option, so far as it was given. */
+export function logValues(values: Partial<ReplayValues>): Record<string, string | undefined> {
+  const { format, at, partition, cost, tier, group } = values;
+  return { format, at, partition: partition?.[0], cost: cost?.[0], tier, group };
+}
+
 /** @throws Failure (exit code 2) */
 export function readReplayOptions(values: ReplayValues): ReplaySettings {
   const hold = readHold(values.hold);
   return {
     format: readFormat(values.format),
-    maxKeys: checkMaxKeys(values['max-keys']),
+    maxKeys: checkMaxKeys(values['max-keys'] ?? '1000000'),
     group: values.group,
     hold,
     mapping: {
-      at: values.at,
+      at: values.at ?? 'time',
       partition: readPartition(values.partition),
       cost: readCosts(values.cost),
       ...(values.tier === undefined ? {} : { tier: values.tier }),

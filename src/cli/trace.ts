@@ -2,8 +2,8 @@ import type { Workload } from '../lab/arrival.ts';
 import type { LogFormat } from '../lab/trace/log.ts';
 import type { LoggedRequest, Mapping } from '../lab/trace/request.ts';
 import { arrivalReader, readTrace } from '../lab/trace/trace.ts';
-import { fileFailure, type Io } from './io.ts';
-import { piecesOf } from './log-file.ts';
+import type { Io } from './io.ts';
+import { logFailure, piecesOf, plainName } from './log-file.ts';
 import type { UnreadableLines } from './unreadable-lines.ts';
 
 /** Where lengths of work are drawn from. */
@@ -26,13 +26,13 @@ export function traceOf(file: string, { format, mapping, unreadable, io }: Trace
     async *arrivals() {
       try {
         yield* readTrace(piecesOf(file, io), {
-          name: file,
+          name: plainName(file),
           mapping,
           unreadable: (line, reason) => unreadable.add(line, reason),
           ...(format === undefined ? {} : { format }),
         });
       } catch (error) {
-        throw fileFailure(error, file);
+        throw logFailure(error, file);
       }
     },
   };

@@ -7,21 +7,34 @@
 import type { Figures } from '../lab/figures.ts';
 import { length } from '../lab/report/words.ts';
 import { oneLine, whole } from './io.ts';
-import { table } from './layout.ts';
+import { clip, table } from './layout.ts';
 import type { WorkFigures } from './replayer.ts';
 
 /** Longer names of contenders are cut. */
 const LONGEST_NAME = 20;
 
+/** Longer reasons are cut, and where there are more of them than this, the least frequent are summed up. */
+const LONGEST_REASON = 13;
+const MOST_REASONS = 6;
+
 /** Why answers said no, where there is more than one way to. */
 export function reasonTable(contenders: readonly Pick<Figures, 'name' | 'reasons'>[]): string[] {
-  const reasons = [...new Set(contenders.flatMap((each) => Object.keys(each.reasons)))].sort();
-  if (reasons.every((reason) => reason === 'quota')) return [];
+  const all = [...new Set(contenders.flatMap((each) => Object.keys(each.reasons)))].sort();
+  if (all.every((reason) => reason === 'quota')) return [];
+  const times = (reason: string): number =>
+    contenders.reduce((sum, { reasons }) => sum + (reasons[reason] ?? 0), 0);
+  const told = all.toSorted((a, b) => times(b) - times(a)).slice(0, MOST_REASONS);
+  const shown = all.length > MOST_REASONS ? all.filter((reason) => told.includes(reason)) : all;
+  const others = all.filter((reason) => !shown.includes(reason));
   const rows = contenders.map((each) => [
     nameOf(each),
-    ...reasons.map((reason) => whole(each.reasons[reason] ?? 0)),
+    ...shown.map((reason) => whole(each.reasons[reason] ?? 0)),
+    ...(others.length === 0
+      ? []
+      : [whole(others.reduce((sum, reason) => sum + (each.reasons[reason] ?? 0), 0))]),
   ]);
-  return [table([['denied for', ...reasons], ...rows])];
+  const names = shown.map((reason) => clip(oneLine(reason), LONGEST_REASON));
+  return [table([['denied for', ...names, ...(others.length === 0 ? [] : ['other'])], ...rows])];
 }
 
 /** What was held, by limit, where something was. */
@@ -55,6 +68,5 @@ export function workTables(policies: Readonly<Record<string, WorkFigures>>): str
 
 /** The name of a contender, cut to fit a table. */
 export function nameOf({ name }: Pick<Figures, 'name'>): string {
-  const text = oneLine(name);
-  return text.length <= LONGEST_NAME ? text : `${text.slice(0, LONGEST_NAME - 1)}…`;
+  return clip(oneLine(name), LONGEST_NAME);
 }
