@@ -94,7 +94,7 @@ export function withHold(workload: Workload, hold: Holding | undefined): Workloa
 }
 
 /** @throws Failure (exit code 2) */
-export function numberOf(option: string, text: string): number {
+function numberOf(option: string, text: string): number {
   if (/^\d{1,16}(\.\d{1,9})?$/.test(text)) return Number(text);
   throw misuse(`--${option} takes a number, not ${show(text)}`);
 }
