@@ -25,7 +25,7 @@ export function readArguments<const T extends ParseArgsConfig>(config: T): Retur
     return parseArgs(config);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw misuse(error.message.split('. ')[0] ?? error.message);
+    throw misuse(reasonOf(error));
   }
 }
 
@@ -44,4 +44,22 @@ export function expectFiles<const N extends readonly string[]>(
   const extra = positionals[most];
   if (extra !== undefined) throw misuse(`unexpected argument ${JSON.stringify(extra)}`);
   return positionals as unknown as { [K in keyof N]: string };
+}
+
+/**
+ * Options that only go with something else.
+ *
+ * @throws Failure (exit code 2) naming the first that was given
+ */
+export function expectUnused(values: Readonly<Record<string, string | undefined>>, needed: string): void {
+  for (const [option, value] of Object.entries(values))
+    if (value !== undefined) throw misuse(`--${option} goes with ${needed}`);
+}
+
+/** What `parseArgs` finds fault with, in a line. */
+function reasonOf({ message }: TypeError): string {
+  const [, option] = /^Option '(?:-\w, )?(--[\w-]+)[^']*' argument is ambiguous/.exec(message) ?? [];
+  if (option !== undefined)
+    return `${option} lacks its value; one that begins with "-" is written ${option}=VALUE`;
+  return message.split('. ')[0] ?? message;
 }

@@ -4,6 +4,7 @@ import { show } from '../errors.ts';
 import type { Custom, Subject } from '../lab/contender.ts';
 import { seeded } from '../lab/random.ts';
 import { number } from '../lab/report/words.ts';
+import { makeSubject } from '../lab/runner.ts';
 import { uniformKeys, zipfKeys } from '../lab/workload/keys.ts';
 import { createLimiter } from '../limiter/limiter.ts';
 import { type Millis, manualClock } from '../time.ts';
@@ -12,6 +13,7 @@ import { modulesIn } from './contenders.ts';
 import { EXIT, type ExitCode, Failure, type Io, misuse } from './io.ts';
 import { table } from './layout.ts';
 import { stopwatch } from './stopwatch.ts';
+import { asMisuse } from './traffic.ts';
 
 /** `headgate bench --help`. */
 const BENCH_HELP = `Measures how long limiters of your own take to decide, beside headgate's.
@@ -93,7 +95,7 @@ export async function bench(argv: readonly string[], io: Io): Promise<ExitCode> 
   const results: Record<string, Record<string, number>> = {};
   for (const each of CASES) {
     if (io.isTTY) io.stderr(`\r\x1b[K${each.name}`);
-    results[each.name] = await measureCase(each, contenders, Number(values.ms));
+    results[each.name] = await measureCase(each, contenders, Number(values.ms)).catch(asMisuse);
   }
   if (io.isTTY) io.stderr('\r\x1b[K');
   io.stdout(values.json ? `${JSON.stringify(results)}\n` : textResults(results));
@@ -140,7 +142,7 @@ class Meter {
     this.#order = order;
     const quota = each.isAllowed ? 1e9 : 1;
     const setting = { clock: this.#clock, maxKeys: each.keys, seed: 1, quota, window: WINDOW };
-    this.#subject = custom.create(setting);
+    this.#subject = makeSubject(name, custom, setting);
   }
 
   /** Asks for every key once: those of a quota of 1 have used it up then. */

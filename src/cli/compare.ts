@@ -5,17 +5,32 @@ import type { Workload } from '../lab/arrival.ts';
 import { type CompareOptions, compare as run } from '../lab/compare.ts';
 import { type Contender, isPolicy, type Terms } from '../lab/contender.ts';
 import { WORKLOADS } from '../lab/workload/catalogue.ts';
-import { HELP_OPTION, readArguments } from './arguments.ts';
+import { expectUnused, HELP_OPTION, readArguments } from './arguments.ts';
 import { ALGORITHM_WORDS, modulesIn, namedAlgorithms, policiesIn } from './contenders.ts';
 import { jsonFigures, textFigures } from './figures.ts';
 import { EXIT, type ExitCode, type Io, misuse, oneLine, whole } from './io.ts';
 import { bytesInUse } from './memory.ts';
-import { ratesOnly } from './rates-only.ts';
-import { groupsOf, REPLAY_OPTIONS, readReplayOptions } from './replay-options.ts';
+import { leftNotes, replayable } from './rates-only.ts';
+import {
+  groupsOf,
+  HOLD_HELP,
+  logValues,
+  REPLAY_OPTIONS,
+  type ReplayValues,
+  readReplayOptions,
+} from './replay-options.ts';
 import { commandLine, writeReport } from './report.ts';
 import { stopwatch } from './stopwatch.ts';
 import { traceOf } from './trace.ts';
-import { asMisuse, durationOf, numberOf, readHold, withClients, withHold, workloadOf } from './traffic.ts';
+import {
+  asMisuse,
+  durationOf,
+  type TrafficValues,
+  wholeNumberOf,
+  withClients,
+  withHold,
+  workloadOf,
+} from './traffic.ts';
 import { UnreadableLines } from './unreadable-lines.ts';
 
 /** `headgate compare --help`. */
@@ -33,9 +48,7 @@ Traffic:
   --length D                 how long a workload goes on, such as 10m
   --keys N                   how many keys a workload has
   --seed N                   where a workload draws from; default: 1
-  --hold TIME                how long work holds permits: 3s always, ~3s on
-                             average; of a log also a COLUMN of milliseconds,
-                             COLUMN:s of seconds; default: permits are left out
+${HOLD_HELP}
   --retries WHO              honour: clients come back as told; ignore: about
                              once a second; none; default: as the workload has it
 
@@ -66,8 +79,7 @@ const OPTIONS = {
   rate: { type: 'string' },
   length: { type: 'string' },
   keys: { type: 'string' },
-  seed: { type: 'string', default: '1' },
-  hold: { type: 'string' },
+  seed: { type: 'string' },
   retries: { type: 'string' },
   quota: { type: 'string' },
   window: { type: 'string' },
@@ -97,28 +109,23 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
   if (positionals[0] !== undefined) throw misuse(`unexpected argument ${show(positionals[0])}`);
   if (values.trace !== undefined && values.workload !== undefined)
     throw misuse('--trace or --workload, not both');
-  const { format, maxKeys, group, mapping } = readReplayOptions(values);
-  const hold = readHold(values.hold);
+  checkUse(values);
+  const { format, maxKeys, group, hold, mapping } = readReplayOptions(values);
   const files = await policiesIn(values.policy);
   const terms = termsOf(values.quota, values.window, files.length > 0 && values.algorithms === undefined);
   const named = terms === undefined ? {} : namedAlgorithms(values.algorithms, terms);
-  // Without a length of work there is nothing to say about permits.
-  const policies = files.map(([file, policy]) => ({
-    file,
-    ...(hold === undefined ? ratesOnly(policy) : { rates: policy, left: [] }),
-  }));
+  const policies = files.map(([file, policy]) => ({ file, ...replayable(policy, hold) }));
   const algorithms = contendersOf(named, [
-    ...policies.map(({ file, rates }) => [file, rates] as const),
+    ...policies.map(({ file, policy }) => [file, policy] as const),
     ...(await modulesIn(values.module)),
   ]);
   const unreadable = new UnreadableLines();
   const read = (file: string): Workload => {
     const groups = groupsOf(
-      policies.map(({ rates }) => rates),
+      policies.map(({ policy }) => policy),
       group,
     );
-    const held = hold !== undefined && 'column' in hold ? { hold: hold.column } : {};
-    return traceOf(file, { format, mapping: { ...mapping, ...groups, ...held }, unreadable, io });
+    return traceOf(file, { format, mapping: { ...mapping, ...groups }, unreadable, io });
   };
   if (values.trace === undefined && hold !== undefined && 'column' in hold)
     throw misuse(`--hold: ${show(values.hold)} is no length of time, and columns are those of a log`);
@@ -148,16 +155,22 @@ export async function compare(argv: readonly string[], io: Io): Promise<ExitCode
     );
   }
   const notes = values.trace === undefined ? [] : unreadable.report(values.trace);
-  for (const { file, left } of policies) {
-    for (const limit of left)
-      notes.push(`${file}: ${limit}: left out, traffic does not say how long requests run; see --hold`);
-  }
+  for (const { file, left } of policies) notes.push(...leftNotes(left, file));
   for (const { name, refused, refusal } of comparison.contenders) {
     if (refused > 0) notes.push(`${name}: ${whole(refused)} requests refused, the first: ${refusal}`);
   }
   if (comparison.workload.arrivals === 0) notes.push(`headgate: ${values.trace}: no request could be read`);
   for (const note of notes) io.stderr(`${oneLine(note)}\n`);
   return comparison.workload.arrivals === 0 ? EXIT.failed : EXIT.done;
+}
+
+/** Options of the other kind of traffic are no use: something was left out, most likely. */
+function checkUse(
+  values: TrafficValues & Partial<ReplayValues> & { readonly trace?: string | undefined },
+): void {
+  const { rate, length, keys, seed } = values;
+  if (values.trace !== undefined) expectUnused({ rate, length, keys, seed }, '--workload');
+  else if (values.workload !== undefined) expectUnused(logValues(values), '--trace');
 }
 
 /** Contenders by their names; of two that have the same the later one is numbered. */
@@ -182,7 +195,7 @@ function termsOf(
   if (quota === undefined && window === undefined && isOptional) return undefined;
   if (quota === undefined) throw misuse('--quota is missing');
   if (window === undefined) throw misuse('--window is missing');
-  return { quota: numberOf('quota', quota), window: durationOf('window', window) };
+  return { quota: wholeNumberOf('quota', quota), window: durationOf('window', window) };
 }
 
 /** Tells whoever watches how many arrivals there have been; for a log, its reading tells. */

@@ -1,13 +1,29 @@
 import { oneLine, whole } from './io.ts';
 import { share, table } from './layout.ts';
+import type { WorkFigures } from './replayer.ts';
 import type { AffectedKey, Comparison, Shift } from './side-by-side.ts';
 import { jsonSpan, textSpan } from './summary.ts';
+import { workTables } from './work.ts';
 
 /** How many keys are named. */
 const NAMED = 10;
 
+/** What became of permits and queues under both policies. */
+export interface WorkOfBoth {
+  readonly old: WorkFigures;
+  readonly new: WorkFigures;
+}
+
+/** What else there is to say. */
+interface More {
+  /** Lines that could not be read or compared. */
+  readonly unparsed: number;
+  /** Only where requests hold permits. */
+  readonly work?: WorkOfBoth;
+}
+
 /** A comparison as JSON has it. Its fields are documented and settled. */
-export function jsonComparison(comparison: Comparison, unparsed: number): object {
+export function jsonComparison(comparison: Comparison, { unparsed, work }: More): object {
   const { requests, moved, denied, groups, limits, keys, span } = comparison;
   return {
     requests,
@@ -16,6 +32,7 @@ export function jsonComparison(comparison: Comparison, unparsed: number): object
     denied,
     groups: Object.fromEntries(groups),
     limits: Object.fromEntries(limits),
+    ...(work && jsonWork(work)),
     affectedKeys: keys.length,
     keys: keys.slice(0, NAMED),
     span: jsonSpan(span),
@@ -23,7 +40,7 @@ export function jsonComparison(comparison: Comparison, unparsed: number): object
 }
 
 /** The same for people, at most 100 columns wide. */
-export function textComparison(comparison: Comparison, unparsed: number): string {
+export function textComparison(comparison: Comparison, { unparsed, work }: More): string {
   const { requests, moved, denied, groups, limits, keys, span } = comparison;
   const totals = [
     ['requests', whole(requests), ''],
@@ -39,9 +56,18 @@ export function textComparison(comparison: Comparison, unparsed: number): string
     textSpan(span),
     shiftTable('denied by group', groups),
     shiftTable('denied by limit', limits),
+    ...(work === undefined ? [] : workTables({ old: work.old, new: work.new })),
     keyTable(keys),
   ];
   return parts.filter((part) => part !== '').join('\n');
+}
+
+function jsonWork({ old: was, new: is }: WorkOfBoth): object {
+  return {
+    reasons: { before: was.reasons, after: is.reasons },
+    permits: { before: was.permits, after: is.permits },
+    waits: { before: was.waits, after: is.waits },
+  };
 }
 
 function shiftTable(title: string, shifts: ReadonlyMap<string, Readonly<Shift>>): string {

@@ -2,20 +2,21 @@ import { createEngine } from '../engine/engine.ts';
 import type { LoggedRequest } from '../lab/trace/request.ts';
 import type { ReloadReport } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { expectFiles } from './arguments.ts';
-import { jsonComparison, textComparison } from './comparison.ts';
-import { EXIT, type ExitCode, type Io, misuse, oneLine } from './io.ts';
+import { expectFiles, expectUnused } from './arguments.ts';
+import { jsonComparison, textComparison, type WorkOfBoth } from './comparison.ts';
+import { EXIT, type ExitCode, type Io, oneLine } from './io.ts';
 import { wrapped } from './layout.ts';
 import { readRequests } from './logged.ts';
 import { openPolicy } from './policy-file.ts';
 import {
   LOG_HELP,
+  logValues,
   REPLAY_HELP,
   type ReplaySettings,
   type ReplayValues,
   readReplayCommand,
 } from './replay-options.ts';
-import { type Replayer, replayerFor, replayNotes } from './replayer.ts';
+import { Replayer, replayNotes } from './replayer.ts';
 import { reportReplay } from './report.ts';
 import { type Comparison, sideBySide } from './side-by-side.ts';
 
@@ -76,16 +77,19 @@ interface Replayed {
   readonly after: PolicyDocument;
   readonly comparison: Comparison;
   readonly unparsed: number;
+  /** Only where requests hold permits. */
+  readonly work?: WorkOfBoth;
   /** What standard error is to be told. */
   readonly notes: readonly string[];
 }
 
 async function replayBoth(file: string, settings: ReplaySettings, policies: Pair, io: Io): Promise<Replayed> {
   const { requests, unreadable } = await readRequests(file, settings, policies, io);
-  const replayer = (policy: PolicyDocument): Replayer =>
-    replayerFor(policy, settings.maxKeys, requests.length);
-  const [before, after] = [replayer(policies[0]), replayer(policies[1])];
-  const comparison = sideBySide(requests, before, after, (line, reason) => unreadable.add(line, reason));
+  const before = new Replayer(policies[0], settings, requests);
+  const after = new Replayer(policies[1], settings, requests);
+  const comparison = await sideBySide(requests, before, after, (line, reason) =>
+    unreadable.add(line, reason),
+  );
   const notes = [...unreadable.report(file), ...replayNotes([before, after], settings)];
   if (comparison.requests === 0) notes.push(`headgate: ${file}: no request could be read`);
   return {
@@ -94,24 +98,24 @@ async function replayBoth(file: string, settings: ReplaySettings, policies: Pair
     after: after.policy,
     comparison,
     unparsed: unreadable.count,
+    ...(settings.hold === undefined ? {} : { work: { old: before.work(), new: after.work() } }),
     notes,
   };
 }
 
 /** Options for a log are no use without one: it was left out, most likely. */
 function checkNoReplay(values: ReplayValues & { readonly report?: string }): void {
-  const { format, partition, cost, tier, group, report } = values;
-  const given = Object.entries({ format, partition: partition[0], cost: cost[0], tier, group, report });
-  for (const [option, value] of given) if (value !== undefined) throw misuse(`--${option} goes with a LOG`);
+  const { hold, report, 'max-keys': maxKeys } = values;
+  expectUnused({ ...logValues(values), hold, 'max-keys': maxKeys, report }, 'a LOG');
 }
 
 function jsonDiff({ text: _, ...report }: ReloadReport, replayed: Replayed | undefined): string {
-  const log = replayed && { log: jsonComparison(replayed.comparison, replayed.unparsed) };
+  const log = replayed && { log: jsonComparison(replayed.comparison, replayed) };
   return `${JSON.stringify({ ...report, ...log })}\n`;
 }
 
 function textDiff({ text }: ReloadReport, replayed: Replayed | undefined): string {
   const told = text.split('\n').flatMap((line) => wrapped(line, '    ', ''));
-  const log = replayed && `\n${textComparison(replayed.comparison, replayed.unparsed)}`;
+  const log = replayed && `\n${textComparison(replayed.comparison, replayed)}`;
   return `${told.join('\n')}\n${log ?? ''}`;
 }

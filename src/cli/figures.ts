@@ -1,11 +1,8 @@
 import type { Comparison } from '../lab/compare.ts';
-import type { Figures } from '../lab/figures.ts';
 import { length, percent, times } from '../lab/report/words.ts';
 import { count, oneLine, whole } from './io.ts';
 import { table } from './layout.ts';
-
-/** Longer names of contenders are cut. */
-const LONGEST_NAME = 20;
+import { nameOf, permitTable, reasonTable } from './work.ts';
 
 /** A comparison for people, at most 100 columns wide. */
 export function textFigures(comparison: Comparison): string {
@@ -68,30 +65,6 @@ fairness       Jain's index of what keys got by what they asked for
 state, heap    bytes: of the numbers kept for a key, and of all that a key takes (--memory)
 `;
 
-/** Why answers said no, where there is more than one way to. */
-function reasonTable(contenders: readonly Figures[]): string[] {
-  const reasons = [...new Set(contenders.flatMap((each) => Object.keys(each.reasons)))].sort();
-  if (reasons.every((reason) => reason === 'quota')) return [];
-  const rows = contenders.map((each) => [
-    nameOf(each),
-    ...reasons.map((reason) => whole(each.reasons[reason] ?? 0)),
-  ]);
-  return [table([['denied for', ...reasons], ...rows])];
-}
-
-/** What was held, by limit, where something was. */
-function permitTable(contenders: readonly Figures[]): string[] {
-  const rows = contenders.flatMap((each) =>
-    each.permits.map(({ limit, most, quota, lost }) => [
-      `${nameOf(each)}: ${oneLine(limit)}`,
-      whole(most),
-      whole(quota),
-      whole(lost),
-    ]),
-  );
-  return rows.length === 0 ? [] : [table([['permits', 'most at once', 'quota', 'lost'], ...rows])];
-}
-
 function wholeOf(value: number | undefined): string {
   return value === undefined ? '-' : whole(Math.round(value));
 }
@@ -99,9 +72,4 @@ function wholeOf(value: number | undefined): string {
 /** The same as one line of JSON, with every figure. Its fields are those of `Comparison` in `headgate/lab`. */
 export function jsonFigures(comparison: Comparison): string {
   return `${JSON.stringify(comparison)}\n`;
-}
-
-function nameOf({ name }: Figures): string {
-  const text = oneLine(name);
-  return text.length <= LONGEST_NAME ? text : `${text.slice(0, LONGEST_NAME - 1)}…`;
 }

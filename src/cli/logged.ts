@@ -1,14 +1,18 @@
 import type { LogSink } from '../lab/trace/log-sink.ts';
 import { type LoggedRequest, type Mapping, requestReader } from '../lab/trace/request.ts';
+import { holdsOf } from '../lab/workload/hold.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { fitOptions } from './fields.ts';
 import type { Io } from './io.ts';
 import { readLogFile } from './log-file.ts';
 import { mappingFor, type ReplaySettings } from './replay-options.ts';
+import { TRACE_SEED } from './trace.ts';
+import type { Holding } from './traffic.ts';
 import { UnreadableLines } from './unreadable-lines.ts';
 
 /** The requests of a log, and the lines that are none. */
 export interface Logged {
+  /** In time order, those of the same instant in file order; with the length of their work, if there is to be one. */
   readonly requests: readonly LoggedRequest[];
   readonly unreadable: UnreadableLines;
 }
@@ -28,7 +32,8 @@ export async function readRequests(
   const requests: LoggedRequest[] = [];
   const unreadable = new UnreadableLines();
   await readLogFile(file, settings.format, collect(requests, unreadable, mapping), io);
-  return { requests, unreadable };
+  requests.sort((a, b) => a.at - b.at);
+  return { requests: withHolds(requests, settings.hold), unreadable };
 }
 
 /** Takes the requests of a log that can be read, and notes the lines that cannot. */
@@ -45,4 +50,12 @@ function collect(requests: LoggedRequest[], unreadable: UnreadableLines, mapping
     },
     unreadable: (number, reason) => unreadable.add(number, reason),
   };
+}
+
+/** The requests, whose work holds permits where that is drawn: as `headgate compare` draws for them. */
+function withHolds(requests: readonly LoggedRequest[], hold: Holding | undefined): readonly LoggedRequest[] {
+  if (hold === undefined || !('draw' in hold)) return requests;
+  const { draw, source } = holdsOf(hold.draw);
+  const random = source(TRACE_SEED);
+  return requests.map((request) => ({ ...request, hold: draw(random) }));
 }

@@ -12,15 +12,22 @@ import type { PolicyDocument } from '../policy/document.ts';
 import { HELP_OPTION, readArguments } from './arguments.ts';
 import { readCosts, readFormat, readPartition } from './fields.ts';
 import { type Io, misuse } from './io.ts';
+import { type Holding, readHold } from './traffic.ts';
 
 /** What a log may be, for `--help`. */
 export const LOG_HELP = `LOG is in Apache's and nginx's combined or common format, with the columns
   address user time method path protocol status bytes referrer agent
 or CSV with a header, or JSON with one object to a line. Columns "method" and
-"path" are used where the log has them. Requests are replayed in time order.`;
+"path" are used where the log has them. Requests are replayed in time order.
+Names that end in .gz are unpacked; "-" is standard input.`;
+
+/** The option `--hold`, for `--help`. */
+export const HOLD_HELP: string = `  --hold TIME                how long work holds permits: 3s always, ~3s on
+                             average; of a log also a COLUMN of milliseconds,
+                             COLUMN:s of seconds; default: permits are left out`;
 
 /** The options, for `--help`. */
-export const REPLAY_HELP = `  --format FORMAT            combined, csv or jsonl; default: by the file's
+export const REPLAY_HELP: string = `  --format FORMAT            combined, csv or jsonl; default: by the file's
                              extension, else by its first line
   --at COLUMN                when: "17/May/2015:10:05:03 +0000", ISO 8601 (UTC
                              unless it names a zone), or seconds or
@@ -32,7 +39,8 @@ export const REPLAY_HELP = `  --format FORMAT            combined, csv or jsonl;
   --tier COLUMN              the plan of the account
   --group NAME               group of every request; default: by its path, or
                              the policy's only group if the log has no paths
-  --max-keys N               keys to keep per partition; default: 1,000,000`;
+  --max-keys N               keys to keep per partition; default: 1,000,000
+${HOLD_HELP}`;
 
 /** An option, as `parseArgs` is told of it. */
 interface TextOption {
@@ -52,31 +60,34 @@ interface ListOption extends TextOptionWith<string[]> {
 /** The options, for `parseArgs`. */
 export const REPLAY_OPTIONS: {
   readonly format: TextOption;
-  readonly at: TextOptionWith<string>;
+  readonly at: TextOption;
   readonly partition: ListOption;
   readonly cost: ListOption;
   readonly tier: TextOption;
   readonly group: TextOption;
-  readonly 'max-keys': TextOptionWith<string>;
+  readonly hold: TextOption;
+  readonly 'max-keys': TextOption;
 } = {
   format: { type: 'string' },
-  at: { type: 'string', default: 'time' },
+  at: { type: 'string' },
   partition: { type: 'string', multiple: true, default: [] },
   cost: { type: 'string', multiple: true, default: [] },
   tier: { type: 'string' },
   group: { type: 'string' },
-  'max-keys': { type: 'string', default: '1000000' },
+  hold: { type: 'string' },
+  'max-keys': { type: 'string' },
 };
 
 /** What `parseArgs` makes of them. */
 export interface ReplayValues {
   readonly format?: string;
-  readonly at: string;
+  readonly at?: string;
   readonly partition: readonly string[];
   readonly cost: readonly string[];
   readonly tier?: string;
   readonly group?: string;
-  readonly 'max-keys': string;
+  readonly hold?: string;
+  readonly 'max-keys'?: string;
 }
 
 /** The options, checked as far as that goes without a policy. */
@@ -84,6 +95,7 @@ export interface ReplaySettings {
   readonly format: LogFormat | undefined;
   readonly maxKeys: number;
   readonly group: string | undefined;
+  readonly hold: Holding | undefined;
   readonly mapping: Mapping;
 }
 
@@ -119,17 +131,26 @@ export function readReplayCommand(argv: readonly string[], help: string, io: Io)
   return undefined;
 }
 
+/** What says how to read a log, by option, so far as it was given. */
+export function logValues(values: Partial<ReplayValues>): Record<string, string | undefined> {
+  const { format, at, partition, cost, tier, group } = values;
+  return { format, at, partition: partition?.[0], cost: cost?.[0], tier, group };
+}
+
 /** @throws Failure (exit code 2) */
 export function readReplayOptions(values: ReplayValues): ReplaySettings {
+  const hold = readHold(values.hold);
   return {
     format: readFormat(values.format),
-    maxKeys: checkMaxKeys(values['max-keys']),
+    maxKeys: checkMaxKeys(values['max-keys'] ?? '1000000'),
     group: values.group,
+    hold,
     mapping: {
-      at: values.at,
+      at: values.at ?? 'time',
       partition: readPartition(values.partition),
       cost: readCosts(values.cost),
       ...(values.tier === undefined ? {} : { tier: values.tier }),
+      ...(hold !== undefined && 'column' in hold ? { hold: hold.column } : {}),
     },
   };
 }

@@ -6,7 +6,7 @@ import type { PolicyDocument } from '../policy/document.ts';
 import { Failure, type Io } from './io.ts';
 import type { ReplaySettings } from './replay-options.ts';
 import { roomFor } from './replayer.ts';
-import { replayed } from './trace.ts';
+import { loggedWorkload } from './trace.ts';
 
 /**
  * Writes a comparison as a page of HTML, and says where.
@@ -48,7 +48,7 @@ export async function reportReplay(
 ): Promise<void> {
   const comparison = await compare({
     algorithms: policies,
-    workload: replayed(log, requests, settings.mapping),
+    workload: loggedWorkload(log, requests, settings.mapping),
     maxKeys: roomFor(settings.maxKeys, requests.length),
   });
   await writeReport(file, comparison, { title, command: commandLine(argv), documents: policies }, io);

@@ -4,18 +4,16 @@
  * @module
  */
 
-import type { LoggedDescriptor, LoggedRequest } from '../lab/trace/request.ts';
-import { costsFor } from '../lab/units.ts';
+import type { LoggedRequest } from '../lab/trace/request.ts';
 import type { Decision } from '../limiter/decision.ts';
 import { splitKey } from '../partition/key.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import type { Millis } from '../time.ts';
-import { ask, type Checker, inTimeOrder } from './replay.ts';
+import { refusing } from './outcome.ts';
+import { type Answer, type Replayed, replay, type Side } from './replay.ts';
 
-/** One of the two: a policy of rates, and an engine for it. */
-export interface Side {
+/** One of the two: a policy that is asked. */
+interface PolicySide extends Side {
   readonly policy: PolicyDocument;
-  readonly engine: Checker;
 }
 
 /** Denials before and after a change. A request counts wherever it was denied. */
@@ -39,8 +37,7 @@ export interface AffectedKey {
 }
 
 /** What a change of policy would have done to a log. */
-export interface Comparison {
-  readonly requests: number;
+export interface Comparison extends Replayed {
   /** Requests that the policies have in different groups. */
   readonly moved: number;
   readonly denied: Readonly<Shift>;
@@ -50,49 +47,31 @@ export interface Comparison {
   readonly limits: ReadonlyMap<string, Readonly<Shift>>;
   /** Keys of the limits that made a difference, the most affected first. */
   readonly keys: readonly Readonly<AffectedKey>[];
-  /** Instants of the first and the last request; `undefined` if there was none. */
-  readonly span: { readonly from: Millis; readonly to: Millis } | undefined;
 }
 
 /**
- * Asks both sides about every request at its own instant, in time order, those of the same instant in the order given.
- * Each side charges its own usage, so what it denies early on decides about what follows.
+ * Asks both sides about every request. Each side charges its own usage, so what it denies early on decides about what
+ * follows.
  *
+ * @param requests - in time order
  * @param refused - told of each request that a side takes for misuse; it counts nowhere in the comparison
  */
-export function sideBySide(
+export async function sideBySide(
   requests: readonly LoggedRequest[],
-  before: Side,
-  after: Side,
+  before: PolicySide,
+  after: PolicySide,
   refused: (line: number, reason: string) => void,
-): Comparison {
+): Promise<Comparison> {
   const ledger = new Ledger(before.policy, after.policy);
-  const [askBefore, askAfter] = [askerOf(before), askerOf(after)];
-  let count = 0;
-  let from: Millis | undefined;
-  let to: Millis = 0;
-  for (const { line, at, descriptor } of inTimeOrder(requests)) {
-    const [was, is] = [askBefore(descriptor, at), askAfter(descriptor, at)];
-    if (typeof was === 'string' || typeof is === 'string') {
-      refused(line, reasonOf(was, is));
-      continue;
-    }
-    from ??= at;
-    to = at;
-    count += 1;
+  const take = ([was, is]: readonly [Answer, Answer]): string | undefined => {
+    if (typeof was === 'string' || typeof is === 'string') return reasonOf(was, is);
     ledger.add(was, is);
-  }
+    return undefined;
+  };
+  const replayed = await replay(requests, [before, after], take, refused);
   const { moved, denied, groups, limits } = ledger;
   const keys = [...ledger.keys.values()].sort((a, b) => extentOf(b) - extentOf(a));
-  return {
-    requests: count,
-    moved,
-    denied,
-    groups,
-    limits,
-    keys,
-    span: from === undefined ? undefined : { from, to },
-  };
+  return { ...replayed, moved, denied, groups, limits, keys };
 }
 
 /** Counts what both sides decided. */
@@ -155,21 +134,10 @@ function extentOf({ newlyDenied, newlyAllowed }: AffectedKey): number {
   return newlyDenied + newlyAllowed;
 }
 
-/** Asks one side, leaving out costs in units that only the other policy counts. */
-function askerOf({ policy, engine }: Side): (descriptor: LoggedDescriptor, at: Millis) => Decision | string {
-  const counted = costsFor(policy);
-  return (descriptor, at) => ask(engine, counted(descriptor), at);
-}
-
 /** Why there is nothing to compare. */
-function reasonOf(was: Decision | string, is: Decision | string): string {
+function reasonOf(was: Answer, is: Answer): string {
   if (was === is) return String(was);
   return typeof was === 'string' ? `in the old policy, ${was}` : `in the new policy, ${is}`;
-}
-
-/** The limits that have denied a request. */
-function refusing({ limits }: Decision): Decision['limits'] {
-  return limits.filter(({ allowed, mode }) => !allowed && mode !== 'shadow');
 }
 
 /** The keys that a request was denied for, each once, by what tells them apart. */

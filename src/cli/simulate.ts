@@ -1,10 +1,10 @@
 import { expectFiles } from './arguments.ts';
 import { EXIT, type ExitCode, type Io, oneLine } from './io.ts';
 import { readRequests } from './logged.ts';
+import { outcomeOf } from './outcome.ts';
 import { openPolicy } from './policy-file.ts';
-import { replay } from './replay.ts';
 import { LOG_HELP, REPLAY_HELP, readReplayCommand } from './replay-options.ts';
-import { replayerFor, replayNotes } from './replayer.ts';
+import { Replayer, replayNotes } from './replayer.ts';
 import { reportReplay } from './report.ts';
 import { jsonSummary, textSummary } from './summary.ts';
 
@@ -33,10 +33,12 @@ export async function simulate(argv: readonly string[], io: Io): Promise<ExitCod
   const [policyFile, logFile] = expectFiles(positionals, ['POLICY', 'LOG']);
   const policy = await openPolicy(policyFile);
   const { requests, unreadable } = await readRequests(logFile, settings, [policy], io);
-  const replayer = replayerFor(policy, settings.maxKeys, requests.length);
-  const outcome = replay(requests, policy, replayer.engine, (line, reason) => unreadable.add(line, reason));
+  const replayer = new Replayer(policy, settings, requests);
+  const outcome = await outcomeOf(requests, policy, replayer, (line, reason) => unreadable.add(line, reason));
 
-  io.stdout((values.json ? jsonSummary : textSummary)(outcome, unreadable.count, replayer.shadows()));
+  const work = settings.hold && replayer.work();
+  const more = { unparsed: unreadable.count, shadows: replayer.shadows(), work };
+  io.stdout((values.json ? jsonSummary : textSummary)(outcome, more));
   if (values.report !== undefined) {
     const replayed = { log: logFile, requests, settings, policies: { policy: replayer.policy } };
     const made = { title: 'Simulation', argv: ['simulate', ...argv] };

@@ -1,13 +1,20 @@
-import type { EngineStats } from '../engine/contract.ts';
 import { whole } from './io.ts';
 import { share, table } from './layout.ts';
-import type { Outcome } from './replay.ts';
+import type { Outcome } from './outcome.ts';
+import type { Shadows, WorkFigures } from './replayer.ts';
+import { workTables } from './work.ts';
 
-/** Shadow limits by name, candidates as `limit.candidate`, and what each would have changed. */
-export type Shadows = EngineStats['shadows'];
+/** What else there is to say. */
+interface More {
+  /** Lines that could not be read. */
+  readonly unparsed: number;
+  readonly shadows?: Shadows;
+  /** Only where requests hold permits. */
+  readonly work?: WorkFigures | undefined;
+}
 
 /** The outcome of a simulation as one line of JSON. Its fields are documented and settled. */
-export function jsonSummary(outcome: Outcome, unparsed: number, shadows: Shadows = {}): string {
+export function jsonSummary(outcome: Outcome, { unparsed, shadows = {}, work }: More): string {
   const { requests, allowed, denied, groups, limits, keys, span } = outcome;
   const summary = {
     requests,
@@ -17,6 +24,7 @@ export function jsonSummary(outcome: Outcome, unparsed: number, shadows: Shadows
     groups: Object.fromEntries(groups),
     limits: Object.fromEntries([...limits].map(([name, times]) => [name, { denied: times }])),
     ...(Object.keys(shadows).length === 0 ? {} : { shadows }),
+    ...work,
     keys,
     span: jsonSpan(span),
   };
@@ -24,7 +32,7 @@ export function jsonSummary(outcome: Outcome, unparsed: number, shadows: Shadows
 }
 
 /** The same for people, at most 100 columns wide: names have at most 64 characters. */
-export function textSummary(outcome: Outcome, unparsed: number, shadows: Shadows = {}): string {
+export function textSummary(outcome: Outcome, { unparsed, shadows = {}, work }: More): string {
   const { requests, allowed, denied, groups, limits, keys, span } = outcome;
   const totals = [
     ['requests', whole(requests), ''],
@@ -50,6 +58,7 @@ export function textSummary(outcome: Outcome, unparsed: number, shadows: Shadows
     table([['group', 'allowed', 'denied', ''], ...byGroup]),
     table([['limit', 'denied', ''], ...byLimit]),
     byShadow.length === 0 ? '' : table([['shadow', 'agrees', 'would deny', 'would allow'], ...byShadow]),
+    ...(work === undefined ? [] : workTables({ policy: work })),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }

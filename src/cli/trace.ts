@@ -2,10 +2,12 @@ import type { Workload } from '../lab/arrival.ts';
 import type { LogFormat } from '../lab/trace/log.ts';
 import type { LoggedRequest, Mapping } from '../lab/trace/request.ts';
 import { arrivalReader, readTrace } from '../lab/trace/trace.ts';
-import { fileFailure, type Io } from './io.ts';
-import { piecesOf } from './log-file.ts';
-import { inTimeOrder } from './replay.ts';
+import type { Io } from './io.ts';
+import { logFailure, piecesOf, plainName } from './log-file.ts';
 import type { UnreadableLines } from './unreadable-lines.ts';
+
+/** Where lengths of work are drawn from. */
+export const TRACE_SEED = 0;
 
 /** How a log is to be read. */
 interface TraceFile {
@@ -20,24 +22,24 @@ export function traceOf(file: string, { format, mapping, unreadable, io }: Trace
   return {
     name: 'trace',
     description: file,
-    seed: 0,
+    seed: TRACE_SEED,
     async *arrivals() {
       try {
         yield* readTrace(piecesOf(file, io), {
-          name: file,
+          name: plainName(file),
           mapping,
           unreadable: (line, reason) => unreadable.add(line, reason),
           ...(format === undefined ? {} : { format }),
         });
       } catch (error) {
-        throw fileFailure(error, file);
+        throw logFailure(error, file);
       }
     },
   };
 }
 
-/** The requests of a log, once they have been read, as a workload. */
-export function replayed(file: string, requests: readonly LoggedRequest[], mapping: Mapping): Workload {
+/** The requests of a log, once they have been read and put in time order, as a workload. */
+export function loggedWorkload(file: string, requests: readonly LoggedRequest[], mapping: Mapping): Workload {
   const toArrival = arrivalReader(mapping);
-  return { name: 'trace', description: file, seed: 0, arrivals: () => inTimeOrder(requests).map(toArrival) };
+  return { name: 'trace', description: file, seed: TRACE_SEED, arrivals: () => requests.map(toArrival) };
 }

@@ -12,7 +12,7 @@ import type { HoldColumn } from '../lab/trace/request.ts';
 import { type Fit, WORKLOADS } from '../lab/workload/catalogue.ts';
 import { exponentialHold, type Hold, holding } from '../lab/workload/hold.ts';
 import { type Duration, parseDuration, readDuration } from '../time.ts';
-import { misuse } from './io.ts';
+import { Failure, misuse } from './io.ts';
 
 /** The options that say what a workload is like. */
 export interface TrafficValues {
@@ -20,7 +20,7 @@ export interface TrafficValues {
   readonly rate?: string | undefined;
   readonly length?: string | undefined;
   readonly keys?: string | undefined;
-  readonly seed: string;
+  readonly seed?: string | undefined;
 }
 
 /**
@@ -37,7 +37,7 @@ export function workloadOf(values: TrafficValues, terms: Terms | undefined): Wor
   if (terms === undefined) throw misuse('--quota and --window are missing: a workload is cut to fit them');
   const fit: Fit = {
     ...terms,
-    seed: numberOf('seed', values.seed),
+    seed: numberOf('seed', values.seed ?? '1'),
     ...(values.rate === undefined ? {} : { rate: numberOf('rate', values.rate) }),
     ...(values.length === undefined ? {} : { length: durationOf('length', values.length) }),
     ...(values.keys === undefined ? {} : { keys: numberOf('keys', values.keys) }),
@@ -94,9 +94,16 @@ export function withHold(workload: Workload, hold: Holding | undefined): Workloa
 }
 
 /** @throws Failure (exit code 2) */
-export function numberOf(option: string, text: string): number {
+function numberOf(option: string, text: string): number {
   if (/^\d{1,16}(\.\d{1,9})?$/.test(text)) return Number(text);
   throw misuse(`--${option} takes a number, not ${show(text)}`);
+}
+
+/** @throws Failure (exit code 2) */
+export function wholeNumberOf(option: string, text: string): number {
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(number)) return number;
+  throw misuse(`--${option} takes a whole number up to ${Number.MAX_SAFE_INTEGER}, not ${show(text)}`);
 }
 
 /** @throws Failure (exit code 2) */
@@ -111,6 +118,8 @@ export function durationOf(option: string, text: string): number {
 /** A wrong option of the lab is a wrong option of the command. */
 export function asMisuse(error: unknown): never {
   if (!isHeadgateError(error, 'PolicyError')) throw error;
+  const [, contender] = /^algorithms\.(.*)$/s.exec(error.path) ?? [];
+  if (contender !== undefined) throw new Failure(`${contender}: ${error.faults[0]?.message}`);
   const option = error.path.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   throw misuse(`--${option}: ${error.faults[0]?.message}`);
 }

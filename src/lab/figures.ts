@@ -2,6 +2,7 @@ import type { Millis } from '../time.ts';
 import type { Peak } from './measure/oracle.ts';
 import type { PermitFigures } from './measure/permits.ts';
 import type { DeniedKey } from './measure/shares.ts';
+import type { WaitFigures } from './measure/waits.ts';
 
 /** What one contender did with a workload. */
 export interface Figures {
@@ -51,18 +52,7 @@ export interface Figures {
   /** Jain's index of what keys got by what they asked for: 1 is equal shares, 1/keys is all for one. */
   readonly fairness: number;
   /** How long requests that were not admitted at once waited until they were, by retries or in a queue, to within 1/32. */
-  readonly waits: {
-    /** How many there are. */
-    readonly count: number;
-    /** Half of them waited no longer. */
-    readonly p50: Millis | undefined;
-    /** Nine in ten waited no longer. */
-    readonly p90: Millis | undefined;
-    /** 99 in a hundred waited no longer. */
-    readonly p99: Millis | undefined;
-    /** The longest of all, exactly. */
-    readonly longest: Millis | undefined;
-  };
+  readonly waits: WaitFigures;
   /**
    * Bytes of the numbers that are kept for one key; of an exact log, for the key with the most. `undefined`: not known. What a
    * key takes of the heap is several times as much: see {@link Figures.bytesPerKey}.

@@ -13,6 +13,7 @@ export type { Figures, TimelineFigures } from './figures.ts';
 export type { Peak } from './measure/oracle.ts';
 export type { PermitFigures } from './measure/permits.ts';
 export type { DeniedKey } from './measure/shares.ts';
+export type { WaitFigures } from './measure/waits.ts';
 export type { Random } from './random.ts';
 export { htmlReport, type ReportOptions } from './report/report.ts';
 export type { LogFormat } from './trace/log.ts';

@@ -1,4 +1,5 @@
 import type { Admission } from '../concurrency/admission.ts';
+import type { Engine } from '../engine/contract.ts';
 import { createEngine } from '../engine/engine.ts';
 import { isHeadgateError } from '../errors.ts';
 import type { Decision, LimitDecision } from '../limiter/decision.ts';
@@ -8,11 +9,19 @@ import type { Arrival } from './arrival.ts';
 import type { Asked, Runner, Setting, Taken } from './contender.ts';
 import { costsFor } from './units.ts';
 
+/** A policy as a contender, and the engine that decides by it. */
+export interface PolicyRunner extends Runner {
+  readonly engine: Engine;
+}
+
 /**
  * A policy as a contender. Arrivals that hold permits for a while acquire them, and wait where their group has a queue;
  * others are checked.
  */
-export function policyRunner(document: PolicyDocument, { clock, maxKeys, seed }: Setting): Runner {
+export function policyRunner(
+  document: PolicyDocument,
+  { clock, maxKeys, seed }: Pick<Setting, 'clock' | 'maxKeys' | 'seed'>,
+): PolicyRunner {
   const engine = createEngine(document, { clock, maxKeys, seed });
   const { policy } = engine;
   const describe = describer(policy);
@@ -21,6 +30,7 @@ export function policyRunner(document: PolicyDocument, { clock, maxKeys, seed }:
     arrival.descriptor ? counted(arrival.descriptor) : describe(arrival);
   const isWaiting = Object.values(policy.groups).some(({ queue }) => queue !== undefined);
   return {
+    engine,
     kind: 'policy',
     isWaiting,
     check(_key, _cost, now, arrival) {

@@ -1,17 +1,15 @@
-import { isHeadgateError } from '../errors.ts';
 import type { Millis } from '../time.ts';
 import type { Arrival, Clients } from './arrival.ts';
-import type { Asked, Contender, Runner, Setting, Terms, Verdict, Work } from './contender.ts';
+import type { Asked, Contender, Setting, Terms, Verdict, Work } from './contender.ts';
 import type { Figures } from './figures.ts';
 import { Oracle, SPANS } from './measure/oracle.ts';
-import { Permits } from './measure/permits.ts';
 import { Shares, type Tally } from './measure/shares.ts';
 import { Timeline } from './measure/timeline.ts';
 import { Usage } from './measure/usage.ts';
 import { Waits } from './measure/waits.ts';
 import { type Random, seeded } from './random.ts';
 import { makeRunner } from './runner.ts';
-import { VirtualTime } from './virtual-time.ts';
+import { Stage } from './stage.ts';
 
 /** Somebody who asks, perhaps again and again. */
 interface Caller {
@@ -49,13 +47,11 @@ const NO_RATE: ReadonlySet<string> = new Set([
 /** One contender's way through a workload: its answers, what clients make of them, and what an exact log says to that. */
 export class Run {
   readonly name: string;
-  readonly #runner: Runner;
-  readonly #time: VirtualTime;
+  readonly #stage: Stage;
   readonly #terms: Terms;
   readonly #clients: Clients | undefined;
   readonly #random: Random;
   readonly #oracle = new Oracle();
-  readonly #permits = new Permits();
   readonly #shares = new Shares();
   readonly #waits = new Waits();
   readonly #curves: Readonly<Record<'arrived' | 'asked' | 'admitted' | 'denied', Timeline>>;
@@ -75,15 +71,11 @@ export class Run {
   readonly #reasons = new Map<string, number>();
   #refused = 0;
   #refusal: string | undefined;
-  /** Callers who will ask again or wait for an answer, and work that is going on. */
-  #pending = 0;
-  #failure: { readonly error: unknown } | undefined;
   #to: Millis;
 
   constructor(name: string, contender: Contender, from: Millis, { terms, clients, setting }: RunOptions) {
     this.name = name;
-    this.#time = new VirtualTime(from);
-    this.#runner = makeRunner(name, contender, { ...setting, clock: this.#time });
+    this.#stage = new Stage(from, (clock) => makeRunner(name, contender, { ...setting, clock }));
     this.#terms = terms;
     this.#clients = clients;
     this.#random = seeded(setting.seed + 0x5eed);
@@ -97,37 +89,14 @@ export class Run {
     this.#to = from;
   }
 
-  /**
-   * A request comes in; whatever was to happen before it, or at the same instant, happens first.
-   *
-   * @returns when the contender's answers may be a while in coming: resolves when all have come that are due
-   */
+  /** A request comes in, see {@link Stage.arrive}. */
   arrive(arrival: Arrival): Promise<void> | undefined {
-    if (this.#runner.isWaiting) return this.#arriveInTurn(arrival);
-    while (this.#time.step(arrival.at));
-    this.#time.reach(arrival.at);
-    this.#begin(arrival);
-    return undefined;
-  }
-
-  async #arriveInTurn(arrival: Arrival): Promise<void> {
-    while (this.#time.step(arrival.at)) await this.#answers();
-    this.#time.reach(arrival.at);
-    this.#begin(arrival);
-    await this.#answers();
+    return this.#stage.arrive(arrival.at, () => this.#begin(arrival));
   }
 
   /** Nobody new comes in: those who wait are served, and work is finished. */
-  async finish(): Promise<void> {
-    while (this.#pending > 0 && this.#time.step(Number.POSITIVE_INFINITY)) {
-      if (this.#runner.isWaiting) await this.#answers();
-    }
-  }
-
-  /** Whoever has been answered hears of it before time goes on. */
-  async #answers(): Promise<void> {
-    await undefined;
-    if (this.#failure !== undefined) throw this.#failure.error;
+  finish(): Promise<void> {
+    return this.#stage.finish();
   }
 
   /** What was last denied by a limit, of a key that is not watched yet. */
@@ -140,14 +109,14 @@ export class Run {
    */
   watch(key: string, arrival?: Arrival): void {
     if (this.#usage.has(key)) return;
-    const usage = new Usage(this.#oracle, this.#permits, this.#curves.asked.from);
+    const usage = new Usage(this.#oracle, this.#stage.permits, this.#curves.asked.from);
     this.#usage.set(key, usage);
-    const isOnly = this.#runner.asked === undefined;
+    const isOnly = this.#stage.runner.asked === undefined;
     const limits = isOnly
       ? [{ limit: ONLY, key, ...this.#terms }]
       : arrival === undefined
         ? []
-        : (this.#runner.peek?.(arrival) ?? []);
+        : (this.#stage.runner.peek?.(arrival) ?? []);
     usage.recall(limits, this.#to);
   }
 
@@ -170,12 +139,12 @@ export class Run {
     const free = this.#free;
     return {
       name: this.name,
-      kind: this.#runner.kind,
+      kind: this.#stage.runner.kind,
       ...this.#count,
       unitsAsked: this.#units.asked,
       unitsAdmitted: this.#units.admitted,
       reasons: Object.fromEntries(this.#reasons),
-      permits: this.#permits.figures(),
+      permits: this.#stage.permits.figures(),
       refused: this.#refused,
       refusal: this.#refusal,
       keys: this.#shares.keys,
@@ -183,14 +152,8 @@ export class Run {
       burst: this.#oracle.burst,
       unused: { mean: free.denials === 0 ? 0 : free.sum / free.denials, most: free.most },
       fairness: this.#shares.fairness(),
-      waits: {
-        count: this.#waits.count,
-        p50: this.#waits.quantile(0.5),
-        p90: this.#waits.quantile(0.9),
-        p99: this.#waits.quantile(0.99),
-        longest: this.#waits.count === 0 ? undefined : this.#waits.longest,
-      },
-      stateBytes: this.#runner.stateBytes?.(),
+      waits: this.#waits.figures(),
+      stateBytes: this.#stage.runner.stateBytes?.(),
       timeline: {
         from: asked.from,
         to: this.#to,
@@ -211,52 +174,30 @@ export class Run {
     const tally = this.#shares.of(arrival.key);
     tally.asked += arrival.cost;
     this.#count.arrivals += 1;
-    this.#curves.arrived.add(this.#time.now(), arrival.cost);
+    this.#curves.arrived.add(this.#stage.now(), arrival.cost);
     this.#units.asked += arrival.cost;
-    this.#ask({ arrival, since: this.#time.now(), tally, asked: 0 });
+    this.#ask({ arrival, since: this.#stage.now(), tally, asked: 0 });
   }
 
   #ask(caller: Caller): void {
     const { arrival } = caller;
-    const now = this.#time.now();
+    const now = this.#stage.now();
     if (caller.asked > 0) this.#count.retries += 1;
     caller.asked += 1;
     this.#to = now;
-    try {
-      const answer = this.#runner.check(arrival.key, arrival.cost, now, arrival);
-      if (answer instanceof Promise) this.#await(caller, answer);
-      else this.#take(caller, answer);
-    } catch (error) {
-      this.#refuse(error);
-    }
-  }
-
-  #await(caller: Caller, answer: Promise<Verdict>): void {
-    this.#pending += 1;
-    const settle = (go: () => void): void => {
-      this.#pending -= 1;
-      try {
-        go();
-      } catch (error) {
-        this.#failure ??= { error };
-      }
-    };
-    answer.then(
-      (verdict) => settle(() => this.#take(caller, verdict)),
-      (error) => settle(() => this.#refuse(error)),
+    this.#stage.ask(
+      arrival,
+      (verdict) => this.#take(caller, verdict),
+      (reason) => {
+        this.#refused += 1;
+        this.#refusal ??= reason;
+      },
     );
-  }
-
-  /** The request was taken for misuse. */
-  #refuse(error: unknown): void {
-    if (!isHeadgateError(error, 'DescriptorError') && !isHeadgateError(error, 'CostError')) throw error;
-    this.#refused += 1;
-    this.#refusal ??= error.message;
   }
 
   #take(caller: Caller, verdict: Verdict): void {
     const { arrival } = caller;
-    const now = this.#time.now();
+    const now = this.#stage.now();
     const usage = this.#usage.get(arrival.key);
     usage?.pass(now);
     const asked = this.#askedOf(arrival, verdict);
@@ -264,14 +205,14 @@ export class Run {
     this.#curves.asked.add(now, arrival.cost);
     if (verdict.reason === undefined || !NO_RATE.has(verdict.reason))
       this.#judge(verdict.allowed, asked, now);
-    const work = verdict.allowed ? this.#runner.work?.(verdict) : undefined;
+    const work = verdict.allowed ? this.#stage.runner.work?.(verdict) : undefined;
     if (verdict.allowed) this.#admit(caller, asked, work);
     else this.#deny(caller, verdict);
     usage?.note(now, asked, work?.taken ?? NOTHING);
   }
 
   #askedOf({ key, cost }: Arrival, verdict: Verdict): readonly Asked[] {
-    if (this.#runner.asked !== undefined) return this.#runner.asked(verdict);
+    if (this.#stage.runner.asked !== undefined) return this.#stage.runner.asked(verdict);
     this.#only[0].key = key;
     this.#only[0].cost = cost;
     return this.#only;
@@ -291,7 +232,7 @@ export class Run {
   }
 
   #admit({ arrival, since, asked: attempts, tally }: Caller, asked: readonly Asked[], work?: Work): void {
-    const now = this.#time.now();
+    const now = this.#stage.now();
     this.#count.admitted += 1;
     this.#units.admitted += arrival.cost;
     this.#oracle.grant(asked, now);
@@ -299,21 +240,13 @@ export class Run {
     this.#curves.admitted.add(now, arrival.cost);
     if (attempts > 1 || now > since) this.#waits.add(now - since);
     const over = now + (arrival.hold ?? 0);
-    if (work !== undefined) this.#hold(arrival.key, work, over);
+    if (work !== undefined) this.#stage.hold(work, over, () => this.#usage.get(arrival.key)?.pass(over));
     this.#goOn(arrival, over);
-  }
-
-  #hold(key: string, work: Work, until: Millis): void {
-    this.#permits.take(work.taken, this.#time.now());
-    this.#later(until, () => {
-      this.#usage.get(key)?.pass(until);
-      this.#permits.giveBack(work.taken, work.end());
-    });
   }
 
   #deny(caller: Caller, { retryAt, reason = 'quota' }: Verdict): void {
     const { arrival, since, asked, tally } = caller;
-    const now = this.#time.now();
+    const now = this.#stage.now();
     this.#count.denied += 1;
     this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
     tally.denied += 1;
@@ -324,22 +257,14 @@ export class Run {
       this.#count.gaveUp += 1;
       this.#goOn(arrival, now);
     } else {
-      this.#later(again, () => this.#ask(caller));
+      this.#stage.later(again, () => this.#ask(caller));
     }
   }
 
   /** A client in a closed loop asks for the next thing, once the last one is over. */
   #goOn(arrival: Arrival, over: Millis): void {
     const next = this.#clients?.next?.(arrival, over, this.#random);
-    if (next !== undefined) this.#later(next.at, () => this.#begin(next));
-  }
-
-  #later(at: Millis, happen: () => void): void {
-    this.#pending += 1;
-    this.#time.wakeAt(Math.max(at, this.#time.now()), () => {
-      this.#pending -= 1;
-      happen();
-    });
+    if (next !== undefined) this.#stage.later(next.at, () => this.#begin(next));
   }
 }
 

@@ -9,7 +9,8 @@ import { Generations } from '../generations.ts';
  */
 export const SPANS: readonly number[] = [1 / 60, 1 / 12, 1 / 6, 1 / 4, 1 / 2, 3 / 4, 1, 2];
 const BURST = 0;
-const WINDOW: number = SPANS.indexOf(1);
+/** Which of them is the window. */
+export const WINDOW: number = SPANS.indexOf(1);
 
 /** The most that one key was granted within a span, wherever that was. */
 export interface Peak {
@@ -81,9 +82,9 @@ export class Oracle {
     }
   }
 
-  /** Units that a key has in use within the window. */
-  used(limit: string, key: string, now: Millis): number {
-    return this.#limits.get(limit)?.byKey.get(key)?.settle(WINDOW, now) ?? 0;
+  /** What a key was granted of late, within each of {@link SPANS}; `undefined`: nothing. */
+  logOf(limit: string, key: string): ExactLog | undefined {
+    return this.#limits.get(limit)?.byKey.get(key);
   }
 
   /** Notes that what was last judged has been granted. */
@@ -97,11 +98,6 @@ export class Oracle {
       if (log.sum(SPANS.length - 1) / each.quota <= (this.burst?.ratio ?? 0)) continue;
       for (let span = 0; span < SPANS.length; span++) this.#measure(span, log, each, now);
     }
-  }
-
-  /** What one key was granted of late, oldest first. */
-  entries(limit: string, key: string): Iterable<readonly [at: Millis, units: number]> {
-    return this.#limits.get(limit)?.byKey.get(key)?.entries() ?? [];
   }
 
   /** The most within the shortest span. */

@@ -1,8 +1,15 @@
 import type { Millis } from '../../time.ts';
 import type { Asked, Taken, Terms } from '../contender.ts';
-import type { Oracle } from './oracle.ts';
+import type { ExactLog } from '../exact-log.ts';
+import { type Oracle, WINDOW } from './oracle.ts';
 import type { Permits } from './permits.ts';
 import { Timeline } from './timeline.ts';
+
+/** A limit, and what it has granted the key of late. */
+interface Logged {
+  readonly quota: number;
+  readonly log: ExactLog | undefined;
+}
 
 /**
  * How much of its quota one key has in use over time: of a rate within the window, of permits at that instant; of several
@@ -12,7 +19,8 @@ export class Usage {
   readonly timeline: Timeline;
   readonly #oracle: Oracle;
   readonly #permits: Permits;
-  #limits: readonly Pick<Asked, 'limit' | 'key' | 'quota'>[] = [];
+  /** With the logs themselves: the oracle gives up those of keys that are long silent. */
+  #limits: readonly Logged[] = [];
   #taken: readonly Pick<Taken, 'limit' | 'key' | 'quota'>[] = [];
   #seen: Millis;
 
@@ -28,14 +36,17 @@ export class Usage {
     if (now <= this.#seen) return;
     // Makes the bins as wide as they have to be, so that there are few.
     this.timeline.add(now, 0);
-    for (let at = this.#seen + this.timeline.width; at < now; at += this.timeline.width) this.#look(at);
+    const { from, width } = this.timeline;
+    // Without a grant usage only falls: of each bin it was most where the bin begins.
+    const first = from + (Math.floor((this.#seen - from) / width) + 1) * width;
+    for (let at = first; at < now; at += width) this.#look(at);
     this.#look(now);
     this.#seen = now;
   }
 
   /** Notes usage at `now`, after the key's request there. */
   note(now: Millis, asked: readonly Asked[], taken: readonly Taken[]): void {
-    this.#limits = asked.map(({ limit, key, quota }) => ({ limit, key, quota }));
+    this.#limits = asked.map((each) => this.#logOf(each));
     if (taken.length > 0) this.#taken = taken;
     this.#seen = now;
     this.#look(now);
@@ -43,10 +54,11 @@ export class Usage {
 
   /** What the oracle knows of the time before the key was watched, its last two windows or so, up to `now`. */
   recall(limits: readonly Omit<Asked, 'cost'>[], now: Millis): void {
-    this.#limits = limits;
+    this.#limits = limits.map((each) => this.#logOf(each));
     this.timeline.add(now, 0);
     for (const { limit, key, quota, window } of limits) {
-      if (quota > 0) this.#recall([...this.#oracle.entries(limit, key)], { quota, window }, now);
+      if (quota > 0)
+        this.#recall([...(this.#oracle.logOf(limit, key)?.entries() ?? [])], { quota, window }, now);
     }
     this.#seen = now;
   }
@@ -67,9 +79,13 @@ export class Usage {
     }
   }
 
+  #logOf({ limit, key, quota }: Pick<Asked, 'limit' | 'key' | 'quota'>): Logged {
+    return { quota, log: this.#oracle.logOf(limit, key) };
+  }
+
   #look(now: Millis): void {
-    for (const { limit, key, quota } of this.#limits) {
-      if (quota > 0) this.timeline.add(now, this.#oracle.used(limit, key, now) / quota);
+    for (const { quota, log } of this.#limits) {
+      if (quota > 0) this.timeline.add(now, (log?.settle(WINDOW, now) ?? 0) / quota);
     }
     for (const { limit, key, quota } of this.#taken) {
       if (quota > 0) this.timeline.add(now, this.#permits.used(limit, key) / quota);

@@ -3,6 +3,20 @@ import type { Millis } from '../../time.ts';
 /** Steps to a doubling: a wait is known to within 1/32 of itself, and to the millisecond below 64 ms. */
 const STEPS = 32;
 
+/** Some waits, summed up: lengths in milliseconds, to within 1/32; `undefined` where nobody waited. */
+export interface WaitFigures {
+  /** How many there are. */
+  readonly count: number;
+  /** Half of them waited no longer. */
+  readonly p50: Millis | undefined;
+  /** Nine in ten waited no longer. */
+  readonly p90: Millis | undefined;
+  /** 99 in a hundred waited no longer. */
+  readonly p99: Millis | undefined;
+  /** The longest of all, exactly. */
+  readonly longest: Millis | undefined;
+}
+
 /** Waits, counted in steps that grow with them, so that memory does not grow with their number. */
 export class Waits {
   /** How many waits there are. */
@@ -26,6 +40,16 @@ export class Waits {
       if (left <= 0) return Math.min(this.longest, mostOf(step));
     }
     return undefined;
+  }
+
+  figures(): WaitFigures {
+    return {
+      count: this.count,
+      p50: this.quantile(0.5),
+      p90: this.quantile(0.9),
+      p99: this.quantile(0.99),
+      longest: this.count === 0 ? undefined : this.longest,
+    };
   }
 
   /** Waits by length: up to how long, and how many. */

@@ -132,6 +132,7 @@ function costOf(
       if (written === undefined || !/^\d{1,16}$/.test(written))
         return missing(written, column, 'whole number');
       sum += Number(written);
+      if (!Number.isSafeInteger(sum)) return `${show(column)} is too much: ${show(written)}`;
     }
     cost[unit] = sum;
   }

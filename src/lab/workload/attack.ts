@@ -10,7 +10,7 @@ import { type Duration, type Millis, parseDuration, toInstant } from '../../time
 import type { Arrival, Workload } from '../arrival.ts';
 import { badOption, integer, positive } from '../options.ts';
 import { exponential, seeded } from '../random.ts';
-import { DEFAULT_FROM } from './pace.ts';
+import { DEFAULT_FROM, perSecond } from './pace.ts';
 
 /** Options of {@link boundaryAttack}. */
 export interface BoundaryAttackOptions {
@@ -90,7 +90,7 @@ export function keyFlood(options: KeyFloodOptions = {}): Workload {
   const seed = integer(options.seed ?? 1, 'seed', 0, 2 ** 32 - 1);
   return {
     name: 'key-flood',
-    description: `one client over its limit at ${rate} requests a second, and ${flood} new keys a second`,
+    description: `one client over its limit at ${perSecond(rate)} requests a second, and ${perSecond(flood)} new keys a second`,
     seed,
     expected: Math.round(((rate + flood) * length) / 1000),
     *arrivals(): Iterable<Arrival> {

@@ -28,18 +28,13 @@ export function exponentialHold(mean: Duration): (random: Random) => Millis {
  * @throws PolicyError (`bad-duration`)
  */
 export function holding(workload: Workload, hold: Hold): Workload {
-  const fixed = typeof hold === 'function' ? undefined : parseDuration(hold, 'hold');
-  const draw = typeof hold === 'function' ? hold : () => fixed as Millis;
+  const { draw, source } = holdsOf(hold);
   const { clients, seed } = workload;
-  const held = (arrival: Arrival, random: Random): Arrival => ({
-    ...arrival,
-    hold: Math.max(0, Math.round(draw(random))),
-  });
+  const held = (arrival: Arrival, random: Random): Arrival => ({ ...arrival, hold: draw(random) });
   return {
     ...workload,
     async *arrivals() {
-      // A source of its own: the others draw the same as without it.
-      const random = seeded(seed + 0x401d);
+      const random = source(seed);
       for await (const arrival of workload.arrivals()) yield held(arrival, random);
     },
     ...(clients?.next === undefined
@@ -53,5 +48,22 @@ export function holding(workload: Workload, hold: Hold): Workload {
             },
           },
         }),
+  };
+}
+
+/** What draws lengths of work, in whole milliseconds, and where they are drawn from. */
+interface Holds {
+  readonly draw: (random: Random) => Millis;
+  readonly source: (seed: number) => Random;
+}
+
+/** @throws PolicyError (`bad-duration`) */
+export function holdsOf(hold: Hold): Holds {
+  const fixed = typeof hold === 'function' ? undefined : parseDuration(hold, 'hold');
+  const draw = typeof hold === 'function' ? hold : () => fixed as Millis;
+  return {
+    draw: (random) => Math.max(0, Math.round(draw(random))),
+    // A source of its own: the others draw the same as without it.
+    source: (seed) => seeded(seed + 0x401d),
   };
 }

@@ -89,7 +89,7 @@ function costFrom(cost: number | readonly [number, number]): (random: Random) =>
 export function constant(options: PaceOptions = {}): Workload {
   const pace = paceFrom(options);
   const { rate, length, from, seed } = pace;
-  return paced('constant', `${rate} requests a second at even intervals`, pace, function* () {
+  return paced('constant', `${perSecond(rate)} requests a second at even intervals`, pace, function* () {
     const random = seeded(seed);
     for (let i = 0; (i * 1000) / rate < length; i++) yield draw(pace, from + (i * 1000) / rate, random);
   });
@@ -98,8 +98,11 @@ export function constant(options: PaceOptions = {}): Workload {
 /** Requests that come independently of each other, `rate` to the second on average. */
 export function poisson(options: PaceOptions = {}): Workload {
   const pace = paceFrom(options);
-  return paced('poisson', `${pace.rate} requests a second on average, independent of each other`, pace, () =>
-    thinned(pace, 1, () => 1),
+  return paced(
+    'poisson',
+    `${perSecond(pace.rate)} requests a second on average, independent of each other`,
+    pace,
+    () => thinned(pace, 1, () => 1),
   );
 }
 
@@ -117,7 +120,7 @@ export function onOff(options: OnOffOptions = {}): Workload {
   const on = parseDuration(options.on ?? '10s', 'on');
   const off = parseDuration(options.off ?? '50s', 'off');
   const peak = (on + off) / on;
-  const text = `bursts of ${on / 1000} s, then ${off / 1000} s of silence, ${pace.rate} requests a second on average`;
+  const text = `bursts of ${on / 1000} s, then ${off / 1000} s of silence, ${perSecond(pace.rate)} requests a second on average`;
   return paced('on-off', text, pace, () => thinned(pace, peak, (t) => (t % (on + off) < on ? peak : 0)));
 }
 
@@ -134,7 +137,7 @@ export function diurnal(options: DiurnalOptions = {}): Workload {
   const pace = paceFrom(options, ['day', 'trough']);
   const day = options.day === undefined ? pace.length : parseDuration(options.day, 'day');
   const swing = 1 - within(options.trough ?? 0.2, 'trough', 0, 1);
-  const text = `${pace.rate} requests a second on average, as a day has it`;
+  const text = `${perSecond(pace.rate)} requests a second on average, as a day has it`;
   return paced('diurnal', text, pace, () =>
     thinned(pace, 1 + swing, (t) => 1 - swing * Math.cos((2 * Math.PI * t) / day)),
   );
@@ -158,7 +161,7 @@ export function flashCrowd(options: FlashCrowdOptions = {}): Workload {
   const halfLife =
     options.halfLife === undefined ? Math.max(1, length / 10) : parseDuration(options.halfLife, 'halfLife');
   const factor = within(options.factor ?? 20, 'factor', 1, 1000);
-  const text = `${pace.rate} requests a second, and suddenly ${factor} times as many`;
+  const text = `${perSecond(pace.rate)} requests a second, and suddenly ${factor} times as many`;
   return paced('flash-crowd', text, pace, () =>
     thinned(pace, factor, (t) => (t < after ? 1 : 1 + (factor - 1) * 0.5 ** ((t - after) / halfLife))),
   );
@@ -176,8 +179,13 @@ export interface ZipfOptions extends Omit<PaceOptions, 'keys'> {
 export function zipf(options: ZipfOptions = {}): Workload {
   const { keys = 1000, exponent = 1.1, ...rest } = options;
   const pace = paceFrom({ ...rest, keys: zipfKeys(keys, exponent) });
-  const text = `${pace.rate} requests a second on average, of ${keys} clients with a Zipf exponent of ${exponent}`;
+  const text = `${perSecond(pace.rate)} requests a second on average, of ${keys} clients with a Zipf exponent of ${exponent}`;
   return paced('zipf', text, pace, () => thinned(pace, 1, () => 1));
+}
+
+/** A rate as a description has it: three digits will do. */
+export function perSecond(rate: number): string {
+  return String(Number.isInteger(rate) ? rate : Number(rate.toPrecision(3)));
 }
 
 function paced(name: string, description: string, pace: Pace, arrivals: () => Iterable<Arrival>): Workload {

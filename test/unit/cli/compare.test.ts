@@ -161,7 +161,7 @@ describe('misuse', () => {
     [
       'a quota that is none',
       ['--quota', 'x', '--window', '1m', '--workload', 'zipf'],
-      '--quota takes a number',
+      '--quota takes a whole number',
     ],
     ['no keys', [...LIMIT, '--workload', 'zipf', '--keys', '0'], '--keys: 0 is no keys'],
     ['no room', [...LIMIT, '--workload', 'zipf', '--max-keys', '0'], '--max-keys takes a whole number'],

@@ -85,7 +85,7 @@ ip=1.1.1.1                1              0
 `,
       stderr: `${log}: 1 line could not be read
   line 4: not a line of the combined or the common log format
-calls: not simulated, a log does not say how long requests ran
+calls: left out, traffic does not say how long requests run; see --hold
 `,
     });
   });

@@ -223,7 +223,7 @@ describe('simulate', () => {
       allowed: 3,
       limits: { reads: { denied: 1 }, calls: { denied: 0 } },
     });
-    expect(stderr).toContain('calls: not simulated');
+    expect(stderr).toContain('calls: left out, traffic does not say how long requests run; see --hold');
   });
 
   it('should say so where keys had to share a budget', async () => {

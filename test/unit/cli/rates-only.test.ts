@@ -12,7 +12,7 @@ it('should leave a policy without concurrency limits as it is', () => {
     groups: { g: { limits: ['rate'] } },
     unmatched: 'deny',
   };
-  expect(ratesOnly(policy)).toEqual({ rates: policy, left: [] });
+  expect(ratesOnly(policy)).toEqual({ policy, left: [] });
 });
 
 it('should take concurrency limits out of every part, and leave a sound policy', () => {
@@ -31,7 +31,7 @@ it('should take concurrency limits out of every part, and leave a sound policy',
     ],
     unmatched: 'both',
   });
-  const { rates, left } = ratesOnly(policy);
+  const { policy: rates, left } = ratesOnly(policy);
   expect(left).toEqual(['calls']);
   expect(parsePolicy(rates)).toEqual({
     version: 1,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { type Checker, replay } from '../../../src/cli/replay.ts';
-import { CostError, DescriptorError } from '../../../src/errors.ts';
-import type { LoggedDescriptor, LoggedRequest } from '../../../src/lab/trace/request.ts';
+import { type Outcome, outcomeOf } from '../../../src/cli/outcome.ts';
+import { type Answer, replay, type Side } from '../../../src/cli/replay.ts';
+import type { LoggedRequest } from '../../../src/lab/trace/request.ts';
 import type { Decision, LimitDecision } from '../../../src/limiter/decision.ts';
 import type { PolicyDocument } from '../../../src/policy/document.ts';
 
@@ -18,19 +18,24 @@ const POLICY: PolicyDocument = {
   unmatched: 'deny',
 };
 
-/** An engine that answers as it is told, and writes down what it was asked. */
-class FakeEngine implements Checker {
-  readonly asked: [number, LoggedDescriptor][] = [];
-  readonly #answer: (descriptor: LoggedDescriptor) => Partial<Decision>;
+/** Answers as it is told, at once. */
+function sideOf(answer: (request: LoggedRequest) => Partial<Decision> | string): Side {
+  return {
+    ask(request, hear) {
+      const told = answer(request);
+      const decision = { allowed: true, group: 'used', limits: [], ...(told as Partial<Decision>) };
+      hear(typeof told === 'string' ? told : (decision as unknown as Decision));
+      return undefined;
+    },
+    finish: async () => undefined,
+  };
+}
 
-  constructor(answer: (descriptor: LoggedDescriptor) => Partial<Decision>) {
-    this.#answer = answer;
-  }
-
-  check(descriptor: LoggedDescriptor, { now }: { readonly now: number }): Decision {
-    this.asked.push([now, descriptor]);
-    return { allowed: true, group: 'used', limits: [], ...this.#answer(descriptor) } as Decision;
-  }
+/** What comes of these answers, one to each request. */
+function outcomeFor(answers: (Partial<Decision> | string)[], refused: unknown[] = []): Promise<Outcome> {
+  const asked = answers.map((_, i) => i + 1);
+  const side = sideOf(() => answers.shift() ?? {});
+  return outcomeOf(requests(...asked), POLICY, side, (...told) => refused.push(told));
 }
 
 function limit(name: string, key: string | undefined, allowed = true): LimitDecision {
@@ -41,29 +46,14 @@ function requests(...instants: number[]): LoggedRequest[] {
   return instants.map((at, i) => ({ line: i + 1, at, descriptor: { group: `line-${i + 1}` } }));
 }
 
-it('should ask in time order, and at one instant in file order', () => {
-  const engine = new FakeEngine(() => ({}));
-  const { span } = replay(requests(5, 3, 5, 1, 3), POLICY, engine, () => expect.unreachable());
-  expect(engine.asked.map(([now, { group }]) => [now, group])).toEqual([
-    [1, 'line-4'],
-    [3, 'line-2'],
-    [3, 'line-5'],
-    [5, 'line-1'],
-    [5, 'line-3'],
-  ]);
-  expect(span).toEqual({ from: 1, to: 5 });
-});
-
-it('should count by group and by the answer of each limit', () => {
-  const answers: Partial<Decision>[] = [
+it('should count by group and by the answer of each limit', async () => {
+  const outcome = await outcomeFor([
     { limits: [limit('a', 'x'), limit('c', 'x')] },
     { allowed: false, limits: [limit('a', 'x', false), limit('c', 'x', false)] },
     { allowed: false, limits: [limit('a', 'x'), limit('c', 'x', false)] },
     { allowed: false, group: 'unmatched' },
-  ];
-  const engine = new FakeEngine(() => answers.shift() ?? {});
-  const outcome = replay(requests(1, 2, 3, 4), POLICY, engine, () => expect.unreachable());
-  expect(outcome).toMatchObject({ requests: 4, allowed: 1, denied: 3 });
+  ]);
+  expect(outcome).toMatchObject({ requests: 4, allowed: 1, denied: 3, span: { from: 1, to: 4 } });
   expect([...outcome.groups]).toEqual([
     ['used', { allowed: 1, denied: 2 }],
     ['unused', { allowed: 0, denied: 0 }],
@@ -77,29 +67,18 @@ it('should count by group and by the answer of each limit', () => {
   ]);
 });
 
-it('should count keys once per partition, whatever the order of its fields', () => {
-  const answers = [
-    [limit('a', 'x'), limit('b', 'x'), limit('c', 'x')],
-    [limit('a', 'y'), limit('b', 'x'), limit('c', 'x')],
-    [limit('a', undefined), limit('c', 'z')],
-  ];
-  const engine = new FakeEngine(() => ({ limits: answers.shift() ?? [] }));
-  expect(replay(requests(1, 2, 3), POLICY, engine, () => expect.unreachable()).keys).toBe(4);
+it('should count keys once per partition, whatever the order of its fields', async () => {
+  const { keys } = await outcomeFor([
+    { limits: [limit('a', 'x'), limit('b', 'x'), limit('c', 'x')] },
+    { limits: [limit('a', 'y'), limit('b', 'x'), limit('c', 'x')] },
+    { limits: [limit('a', undefined), limit('c', 'z')] },
+  ]);
+  expect(keys).toBe(4);
 });
 
-it('should pass on what the engine takes for misuse, and count it nowhere', () => {
-  const fault = { code: 'x', path: 'x', value: 1 };
-  const errors = [
-    new DescriptorError({ ...fault, message: 'no tier' }),
-    new CostError({ ...fault, message: 'no cost' }),
-  ];
-  const engine = new FakeEngine(() => {
-    const error = errors.shift();
-    if (error !== undefined) throw error;
-    return {};
-  });
+it('should pass on what is taken for misuse, and count it nowhere', async () => {
   const refused: unknown[] = [];
-  const outcome = replay(requests(1, 2, 3), POLICY, engine, (...told) => refused.push(told));
+  const outcome = await outcomeFor(['no tier', 'no cost', {}], refused);
   expect(refused).toEqual([
     [1, 'no tier'],
     [2, 'no cost'],
@@ -107,14 +86,39 @@ it('should pass on what the engine takes for misuse, and count it nowhere', () =
   expect(outcome).toMatchObject({ requests: 1, span: { from: 3, to: 3 } });
 });
 
-it('should let every other error through', () => {
-  const engine = new FakeEngine(() => {
+it('should let every error through', async () => {
+  const side = sideOf(() => {
     throw new RangeError('a mistake in the engine');
   });
-  expect(() => replay(requests(1), POLICY, engine, () => undefined)).toThrow(RangeError);
+  await expect(outcomeOf(requests(1), POLICY, side, () => undefined)).rejects.toThrow(RangeError);
 });
 
-it('should have no span without requests', () => {
-  const outcome = replay([], POLICY, new FakeEngine(() => ({})), () => undefined);
-  expect(outcome).toMatchObject({ requests: 0, keys: 0, span: undefined });
+it('should have no span without requests', async () => {
+  expect(await outcomeFor([])).toMatchObject({ requests: 0, keys: 0, span: undefined });
+});
+
+it('should tell of a request once all sides have answered, however late', async () => {
+  const late: (() => void)[] = [];
+  const name = (answer: Answer): string => (typeof answer === 'string' ? answer : answer.group);
+  const queue: Side = {
+    async ask({ line }, hear) {
+      late.unshift(() => hear(`late ${line}`));
+    },
+    finish: async () => {
+      for (const answer of late) answer();
+    },
+  };
+  const told: string[] = [];
+  const sides = [sideOf(({ line }) => `at once ${line}`), queue] as const;
+  const { requests: count, span } = await replay(
+    requests(3, 5),
+    sides,
+    ([one, other]) => {
+      told.push(`${name(one)}, ${name(other)}`);
+      return undefined;
+    },
+    () => expect.unreachable(),
+  );
+  expect(told).toEqual(['at once 2, late 2', 'at once 1, late 1']);
+  expect([count, span]).toEqual([2, { from: 3, to: 5 }]);
 });

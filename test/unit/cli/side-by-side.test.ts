@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Replayer } from '../../../src/cli/replayer.ts';
 import { type Comparison, type Shift, sideBySide } from '../../../src/cli/side-by-side.ts';
-import { createEngine } from '../../../src/engine/engine.ts';
 import type { LoggedDescriptor, LoggedRequest } from '../../../src/lab/trace/request.ts';
 import type { LimitDocument, PolicyDocument } from '../../../src/policy/document.ts';
 
@@ -20,8 +20,8 @@ function comparisonOf(
   before: PolicyDocument,
   after: PolicyDocument,
   refused: (line: number, reason: string) => void = () => expect.unreachable(),
-): Comparison {
-  const side = (policy: PolicyDocument) => ({ policy, engine: createEngine(policy, { seed: 0 }) });
+): Promise<Comparison> {
+  const side = (policy: PolicyDocument) => new Replayer(policy, { maxKeys: 100, hold: undefined }, requests);
   return sideBySide(requests, side(before), side(after), refused);
 }
 
@@ -30,11 +30,11 @@ describe('sideBySide', () => {
     policyOf(limits, { site: { match: ['GET /**'], limits: Object.keys(limits) } });
   const get = (fields: LoggedDescriptor = {}): LoggedDescriptor => ({ method: 'GET', path: '/', ...fields });
 
-  it('should count what each side denies, and what only one does', () => {
+  it('should count what each side denies, and what only one does', async () => {
     const before = site({ a: { ...MINUTE, quota: 1, per: 'ip' }, b: { ...MINUTE, quota: 3 } });
     const after = site({ a: { ...MINUTE, quota: 2, per: 'ip' }, c: { ...MINUTE, quota: 2 } });
     const asked = ['x', 'x', 'y', 'z'].map((ip) => get({ ip }));
-    const { span, ...found } = comparisonOf(logOf(...asked), before, after);
+    const { span, ...found } = await comparisonOf(logOf(...asked), before, after);
     // Before: x, -, y, z. After: x, x, -, -.
     expect({ ...found, groups: [...found.groups], limits: [...found.limits] }).toEqual({
       requests: 4,
@@ -54,7 +54,7 @@ describe('sideBySide', () => {
     expect(span).toEqual({ from: 0, to: 3 });
   });
 
-  it('should count a request under the groups that denied it, and tell that it moved', () => {
+  it('should count a request under the groups that denied it, and tell that it moved', async () => {
     const limits = { none: { ...MINUTE, quota: 0 }, all: { ...MINUTE, quota: 9 } };
     const before = policyOf(limits, {
       old: { match: ['GET /a'], limits: ['none'] },
@@ -64,7 +64,7 @@ describe('sideBySide', () => {
       new: { match: ['GET /a'], limits: ['all'] },
       other: { match: ['GET /b'], limits: ['all'] },
     });
-    const { moved, groups, denied } = comparisonOf(
+    const { moved, groups, denied } = await comparisonOf(
       logOf(get({ path: '/a' }), get({ path: '/b' }), get({ path: '/c' })),
       before,
       after,
@@ -79,7 +79,7 @@ describe('sideBySide', () => {
     ]);
   });
 
-  it('should name keys by their fields, most affected first, once for all limits of a partition', () => {
+  it('should name keys by their fields, most affected first, once for all limits of a partition', async () => {
     const pair = ['ip', 'account'];
     const limits = {
       a: { ...MINUTE, quota: 1, per: pair },
@@ -90,7 +90,7 @@ describe('sideBySide', () => {
     const before = site({ a: { ...MINUTE, quota: 9, per: pair } });
     const odd = { ip: '1:2', account: '12:' };
     const asked = [odd, odd, odd, { ip: 'x', account: 'y' }, { ip: 'x', account: 'y' }].map(get);
-    expect(comparisonOf(logOf(...asked), before, after).keys).toEqual([
+    expect((await comparisonOf(logOf(...asked), before, after)).keys).toEqual([
       { key: odd, newlyDenied: 2, newlyAllowed: 0 },
       { key: { ip: '1:2' }, newlyDenied: 2, newlyAllowed: 0 },
       { key: { ip: 'x', account: 'y' }, newlyDenied: 1, newlyAllowed: 0 },
@@ -98,24 +98,24 @@ describe('sideBySide', () => {
     ]);
   });
 
-  it('should take no account of what limits say in the shadow', () => {
+  it('should take no account of what limits say in the shadow', async () => {
     const tried = { ...MINUTE, quota: 0, per: 'ip', mode: 'shadow' } as const;
     const before = site({ a: { ...MINUTE, quota: 9 } });
     const after = site({ a: { ...MINUTE, quota: 1, candidate: { quota: 0 } }, s: tried });
     const asked = [get({ ip: 'x' }), get({ ip: 'x' })];
-    const { denied, limits, keys } = comparisonOf(logOf(...asked), before, after);
+    const { denied, limits, keys } = await comparisonOf(logOf(...asked), before, after);
     expect([denied.after, limits.get('s')?.after, [...limits.keys()]]).toEqual([1, 0, ['a', 's']]);
     expect(keys).toEqual([{ key: {}, newlyDenied: 1, newlyAllowed: 0 }]);
   });
 
-  it('should leave costs out in units that a side does not count, and requests that a side refuses', () => {
+  it('should leave costs out in units that a side does not count, and requests that a side refuses', async () => {
     const before = site({ a: { ...MINUTE, quota: 9 } });
     const after: PolicyDocument = {
       ...site({ a: { ...MINUTE, quota: 9 }, t: { ...MINUTE, quota: 10, unit: 'tokens' } }),
       tiers: { pro: {} },
     };
     const refused: unknown[] = [];
-    const { requests, denied } = comparisonOf(
+    const { requests, denied } = await comparisonOf(
       logOf(
         get({ cost: { requests: 1, tokens: 8 } }),
         get({ cost: { requests: 1, tokens: 8 } }),
@@ -162,7 +162,9 @@ describe('any comparison', () => {
   const log = fc
     .array(request, { minLength: 10, maxLength: 40 })
     .map((asked) =>
-      asked.map(({ at, ...rest }, i) => ({ line: i, at, descriptor: { method: 'GET', ...rest } })),
+      asked
+        .sort((a, b) => a.at - b.at)
+        .map(({ at, ...rest }, i) => ({ line: i, at, descriptor: { method: 'GET', ...rest } })),
     );
   const turned = ({ before, after, newlyDenied, newlyAllowed }: Shift): Shift => ({
     before: after,
@@ -171,12 +173,12 @@ describe('any comparison', () => {
     newlyAllowed: newlyDenied,
   });
 
-  it('should add up, and be the mirror image of its opposite', () => {
+  it('should add up, and be the mirror image of its opposite', async () => {
     let changes = 0;
-    fc.assert(
-      fc.property(log, policy, policy, (requests, before, after) => {
-        const there = comparisonOf(requests, before, after);
-        const back = comparisonOf(requests, after, before);
+    await fc.assert(
+      fc.asyncProperty(log, policy, policy, async (requests, before, after) => {
+        const there = await comparisonOf(requests, before, after);
+        const back = await comparisonOf(requests, after, before);
         const { denied, groups } = there;
         changes += denied.newlyDenied + denied.newlyAllowed;
         expect(denied.after).toBe(denied.before + denied.newlyDenied - denied.newlyAllowed);
@@ -186,7 +188,7 @@ describe('any comparison', () => {
         expect(back.denied).toEqual(turned(denied));
         for (const [name, shift] of groups) expect(back.groups.get(name)).toEqual(turned(shift));
         for (const [name, shift] of there.limits) expect(back.limits.get(name)).toEqual(turned(shift));
-        expect(comparisonOf(requests, before, before)).toMatchObject({
+        expect(await comparisonOf(requests, before, before)).toMatchObject({
           denied: { newlyDenied: 0, newlyAllowed: 0 },
           moved: 0,
           keys: [],

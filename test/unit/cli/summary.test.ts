@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Outcome } from '../../../src/cli/replay.ts';
+import type { Outcome } from '../../../src/cli/outcome.ts';
 import { jsonSummary, textSummary } from '../../../src/cli/summary.ts';
 import { UnreadableLines } from '../../../src/cli/unreadable-lines.ts';
 
@@ -20,7 +20,7 @@ const OUTCOME: Outcome = {
 };
 
 it('should write the settled fields as one line of JSON', () => {
-  expect(jsonSummary(OUTCOME, 3)).toBe(
+  expect(jsonSummary(OUTCOME, { unparsed: 3 })).toBe(
     '{"requests":10000,"allowed":9913,"denied":87,"unparsed":3,' +
       '"groups":{"site":{"allowed":9913,"denied":87},"unused":{"allowed":0,"denied":0}},' +
       '"limits":{"per-address":{"denied":87},"idle":{"denied":0}},"keys":1753,' +
@@ -29,13 +29,13 @@ it('should write the settled fields as one line of JSON', () => {
 });
 
 it('should write null where there is no span', () => {
-  expect(JSON.parse(jsonSummary({ ...OUTCOME, span: undefined }, 0))).toMatchObject({
+  expect(JSON.parse(jsonSummary({ ...OUTCOME, span: undefined }, { unparsed: 0 }))).toMatchObject({
     span: { from: null, to: null },
   });
 });
 
 it('should write a text for people', () => {
-  expect(textSummary(OUTCOME, 3)).toBe(`requests  10,000
+  expect(textSummary(OUTCOME, { unparsed: 3 })).toBe(`requests  10,000
 allowed    9,913  99.1 %
 denied        87   0.9 %
 unparsed       3
@@ -63,7 +63,7 @@ it('should stay within 100 columns whatever the names and figures', () => {
       groups: new Map([[name, { allowed: most, denied: most }]]),
       limits: new Map([[name, most]]),
     },
-    most,
+    { unparsed: most },
   );
   expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
 });

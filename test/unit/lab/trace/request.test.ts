@@ -48,6 +48,7 @@ describe('requestReader', () => {
     [{}, 'there is no "time"'],
     [{ time: 'noon', a: '1' }, '"time" holds no instant: "noon"'],
     [{ time: '1' }, 'there is no "a"'],
+    [{ time: '1', a: '9007199254740993' }, '"a" is too much: "9007199254740993"'],
     [{ time: '1', a: '1.5' }, '"a" holds no whole number: "1.5"'],
     [{ time: '1', a: '-1' }, '"a" holds no whole number: "-1"'],
     [{ time: '1', a: '1e3' }, '"a" holds no whole number: "1e3"'],
