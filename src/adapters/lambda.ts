@@ -32,7 +32,7 @@ export interface LambdaOptions<P extends PolicyDocument, Event extends LambdaEve
  *
  * @example
  * ```ts
- * const identify = (event) => ({ ip: event.requestContext.http.sourceIp });
+ * const identify = (event) => ({ ip: clientAddress({ peer: event.requestContext.http.sourceIp }) });
  * export const handler = headgate(engine, { identify }, async () => ({ statusCode: 200, body: 'hello' }));
  * ```
  */
