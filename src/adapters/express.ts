@@ -40,7 +40,7 @@ export interface ExpressOptions<
  *
  * @example
  * ```ts
- * app.use(headgate(engine, { identify: (request) => ({ ip: request.ip }) }));
+ * app.use(headgate(engine, { identify: ({ ip }) => ({ ip: clientAddress({ peer: ip }) }) }));
  * ```
  */
 export function headgate<

@@ -44,7 +44,7 @@ const OWN_OPTIONS = ['engine', 'hook', 'prefix', 'logLevel', 'logSerializers'];
  *
  * @example
  * ```ts
- * app.register(headgate, { engine, identify: (request) => ({ ip: request.ip }) });
+ * app.register(headgate, { engine, identify: ({ ip }) => ({ ip: clientAddress({ peer: ip }) }) });
  * ```
  */
 export async function headgate(app: FastifyInstance, options: FastifyOptions): Promise<void> {

@@ -24,6 +24,16 @@ export interface FetchOptions<P extends PolicyDocument, Rest extends readonly un
   readonly identify: (request: Request, ...rest: Rest) => Descriptor<P> | Promise<Descriptor<P>>;
 }
 
+/** What a wrapped handler is given: `identify` and the handler may each leave out the last ones. */
+export type Longer<A extends readonly unknown[], B extends readonly unknown[]> = A extends readonly [
+  ...B,
+  ...(readonly unknown[]),
+]
+  ? A
+  : B extends readonly [...A, ...(readonly unknown[])]
+    ? B
+    : never[];
+
 /**
  * Wraps a handler: an admitted request reaches it, perhaps after waiting in its group's queue, and its response gets the
  * rate-limit fields; a denied one gets the policy's denial. Permits are held until the body is read, cancelled or fails.
@@ -35,14 +45,20 @@ export interface FetchOptions<P extends PolicyDocument, Rest extends readonly un
  * export default { fetch: headgate(engine, { identify }, (request) => new Response('hello')) };
  * ```
  */
-export function headgate<P extends PolicyDocument, Rest extends readonly unknown[]>(
+export function headgate<
+  P extends PolicyDocument,
+  Rest extends readonly unknown[],
+  Told extends readonly unknown[] = Rest,
+>(
   engine: AnyEngine<P>,
-  options: FetchOptions<P, Rest>,
+  options: FetchOptions<P, Told>,
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
-): (request: Request, ...rest: Rest) => Promise<Response> {
+): (request: Request, ...rest: Longer<Rest, Told>) => Promise<Response> {
   checkOptions(options);
-  const { identify, onError } = options;
-  const own: AdapterOptions<P, readonly [Request, ...Rest], Response> = {
+  type Given = Longer<Rest, Told>;
+  const answer = handler as unknown as (request: Request, ...rest: Given) => ReturnType<typeof handler>;
+  const { identify, onError } = options as unknown as FetchOptions<P, Given>;
+  const own: AdapterOptions<P, readonly [Request, ...Given], Response> = {
     ...options,
     identify: (args) => identify(...args),
     onError: onError && ((error, [request]) => onError(error, request)),
@@ -53,17 +69,17 @@ export function headgate<P extends PolicyDocument, Rest extends readonly unknown
     const { method, url } = request;
     const asked = ask(args, request, method, url);
     const admission = isPromise(asked) ? await asked : asked;
-    if (admission === undefined) return handler(request, ...rest);
+    if (admission === undefined) return answer(request, ...rest);
     if (!admission.allowed) {
       const { status, headers, body } = denialResponse(admission, engine.policyOf(admission));
       return new Response(method === 'HEAD' ? null : body, { status, headers });
     }
     const release = admission.holdsPermits ? hold(admission, own, args) : undefined;
     try {
-      const answer = await handler(request, ...rest);
-      const recounting = own.countWhen && recount(engine, admission, own, args, answer);
+      const answered = await answer(request, ...rest);
+      const recounting = own.countWhen && recount(engine, admission, own, args, answered);
       if (recounting !== undefined) await recounting;
-      const held = release === undefined ? answer : holding(answer, release, method);
+      const held = release === undefined ? answered : holding(answered, release, method);
       const response = isPromise(held) ? await held : held;
       return withFields(response, rateLimitHeaders(admission, engine.policyOf(admission)));
     } catch (error) {

@@ -53,7 +53,7 @@ export interface KoaOptions<P extends PolicyDocument, Context extends KoaContext
  *
  * @example
  * ```ts
- * app.use(headgate(engine, { identify: (context) => ({ ip: context.ip }) }));
+ * app.use(headgate(engine, { identify: ({ ip }) => ({ ip: clientAddress({ peer: ip }) }) }));
  * ```
  */
 export function headgate<P extends PolicyDocument, Context extends KoaContext = KoaContext>(

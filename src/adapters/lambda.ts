@@ -32,7 +32,7 @@ export interface LambdaOptions<P extends PolicyDocument, Event extends LambdaEve
  *
  * @example
  * ```ts
- * const identify = (event) => ({ ip: event.requestContext.http.sourceIp });
+ * const identify = (event) => ({ ip: clientAddress({ peer: event.requestContext.http.sourceIp }) });
  * export const handler = headgate(engine, { identify }, async () => ({ statusCode: 200, body: 'hello' }));
  * ```
  */
@@ -64,7 +64,7 @@ export function headgate<P extends PolicyDocument, Event extends LambdaEvent, Co
     const release = admission.holdsPermits ? hold(admission, own, args) : undefined;
     try {
       const result = await handler(event, context);
-      const response = isResponse(result) ? result : inferred(event, result);
+      const response = responseOf(event, result);
       if (response === undefined) return result;
       // A function is frozen as soon as it has answered.
       const recounting = recount(engine, admission, own, args, response);
@@ -77,8 +77,14 @@ export function headgate<P extends PolicyDocument, Event extends LambdaEvent, Co
   };
 }
 
-function isResponse(result: unknown): result is LambdaResponse {
-  return typeof (result as LambdaResponse | null | undefined)?.statusCode === 'number';
+/** A result as a response; `undefined` for what the gateway takes for a failure. */
+function responseOf(event: LambdaEvent, result: unknown): LambdaResponse | undefined {
+  const { statusCode } = (result ?? {}) as { readonly statusCode?: unknown };
+  if (typeof statusCode === 'number') return result as LambdaResponse;
+  if (statusCode === undefined) return inferred(event, result);
+  // Gateways take digits in a text as well.
+  const isStatus = typeof statusCode === 'string' && /^[1-5]\d\d$/.test(statusCode);
+  return isStatus ? { ...(result as LambdaResponse), statusCode: Number(statusCode) } : undefined;
 }
 
 /** What HTTP APIs and function URLs make of a result without a status; the others take it for a failure. */

@@ -60,11 +60,17 @@ export class Lane {
     this.#maxWait = maxWait;
   }
 
+  /** Whether somebody is served, or waits. */
+  get isUsed(): boolean {
+    return this.#underWay > 0 || this.#waiting.length > 0;
+  }
+
   /** Whether forgetting it loses nothing. */
   get isIdle(): boolean {
     const now = this.#timer.now();
-    const isKnown = [...this.#limits.values()].some((limit) => !limit.isOver(now));
-    return this.#underWay === 0 && this.#waiting.length === 0 && this.#blockedUntil <= now && !isKnown;
+    if (this.isUsed || this.#blockedUntil > now) return false;
+    for (const limit of this.#limits.values()) if (!limit.isOver(now)) return false;
+    return true;
   }
 
   /** A place in the order of those who apply, behind all before. */

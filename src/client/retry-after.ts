@@ -3,11 +3,13 @@ import { Collected } from './collected.ts';
 import { parseHttpDate } from './http-date.ts';
 import { MAX_WAIT, type Moment, toWait } from './moment.ts';
 
-const NUMBER = /^\d{1,15}(?:\.\d{1,9})?$/;
+/** Of any length: who asks for an endless wait must not be asked again at once. */
+const NUMBER = /^\d+(?:\.\d+)?$/;
 
 /**
  * How long a response asks to wait, from `Retry-After` (seconds, also fractions of them, or an HTTP date) and
- * `retry-after-ms`. Where both agree to the second the finer one counts, else the longer.
+ * `retry-after-ms`. Where both agree to the second the finer one counts, else the longer; of seconds that two have sent, say
+ * a gateway and what stands behind it, the most.
  *
  * @returns milliseconds, from 0 to a day; `undefined` if it does not ask, or not in a way that makes sense
  */
@@ -21,16 +23,19 @@ export function readRetryAfter(headers: Headers, moment: Moment): Millis | undef
 
 function readSeconds(text: string | undefined, { serverNow }: Moment): Millis | undefined {
   if (text === undefined) return undefined;
-  if (!NUMBER.test(text)) {
+  const numbers = text.split(',', MAX_SENDERS).map((number) => number.trim());
+  if (!numbers.every((number) => NUMBER.test(number))) {
     const date = parseHttpDate(text, serverNow);
     return date === undefined ? undefined : toWait(date - serverNow);
   }
-  const ms = Number(text) * 1000;
+  const ms = Math.max(...numbers.map(Number)) * 1000;
   // Some send a Unix time, against the standard. Only one of these days is taken for it.
   const isUnixTime = ms >= 1e12 && Math.abs(ms - serverNow) <= MAX_WAIT;
   return toWait(isUnixTime ? ms - serverNow : ms);
 }
 
+/** Values of one field that are read at most. */
+const MAX_SENDERS = 32;
 /** Bodies that are longer, in bytes, are not looked into. */
 const MAX_BODY = 65_536;
 /** Objects that are looked into at most, so that a nested body costs little. */

@@ -4,6 +4,7 @@ import fastify from 'fastify';
 import { createEngine, definePolicy } from 'headgate';
 import { type ExpressRequest, headgate as forExpress } from 'headgate/express';
 import { type FastifyOptions, headgate as forFastify } from 'headgate/fastify';
+import { headgate as aroundFetch, type FetchOptions } from 'headgate/fetch';
 import { headgate as forHono } from 'headgate/hono';
 import { type Context, Hono } from 'hono';
 
@@ -40,3 +41,28 @@ app.use(forHono(engine, { identify: ({ req }) => ({ apiKey: req.header('x-api-ke
 app.use(forHono(engine, { identify: (context: Context<Own>) => ({ apiKey: context.get('user') }) }));
 // @ts-expect-error no limit is per `apiKye`
 app.use(forHono(engine, { identify: ({ req }) => ({ apiKye: req.header('x-api-key') }) }));
+
+// Of what a Worker is given, who identifies and who answers may each take less than the other.
+declare const request: Request;
+declare const env: { key: string; greeting: string };
+declare const context: { waitUntil(promise: Promise<unknown>): void };
+type Env = Pick<typeof env, 'key'>;
+const byEnv = (_request: Request, { key }: Env) => ({ apiKey: key });
+const fetchOptions: FetchOptions<typeof policy, [Env]> = { identify: byEnv };
+const answer = (_request: Request, { greeting }: typeof env, _context: typeof context) =>
+  new Response(greeting);
+aroundFetch(engine, { identify: byEnv }, answer)(request, env, context);
+aroundFetch(engine, fetchOptions, answer)(request, env, context);
+aroundFetch(engine, { identify: (_request, { key }) => ({ apiKey: key }) }, answer)(request, env, context);
+aroundFetch(engine, { identify: ({ url }) => ({ apiKey: url }) }, answer)(request, env, context);
+aroundFetch(engine, { identify: byEnv }, ({ url }) => new Response(url))(request, env);
+aroundFetch(engine, { identify: byEnv }, () => new Response())(request, env);
+aroundFetch(engine, { identify: ({ url }) => ({ apiKey: url }) }, () => new Response())(request);
+// @ts-expect-error it cannot do without what its parts are told
+aroundFetch(engine, { identify: byEnv }, answer)(request, env);
+const byContext = (_request: Request, _context: typeof context) => new Response();
+// @ts-expect-error nothing is what both its parts are told
+aroundFetch(engine, { identify: byEnv }, byContext)(request, env);
+// @ts-expect-error no limit is per `apiKye`
+const wrong: FetchOptions<typeof policy, [Env]> = { identify: (_request, { key }) => ({ apiKye: key }) };
+aroundFetch(engine, wrong, answer);

@@ -395,6 +395,28 @@ describe('what is known', () => {
     expect(lanes.get('https://n0.example', '')).not.toBe(first);
   });
 
+  it('should be forgotten beyond a thousand hosts even if all have told of limits, those in use excepted', () => {
+    const lanes = new Lanes(new Timer(manualClock(START)), 1000);
+    const applicant = { order: 1, deadline: START + 1000, signal: undefined };
+    const ask = (name: string) => {
+      const lane = lanes.get(`https://${name}.example`, '');
+      const turn = lane.tryEnter(applicant);
+      if (turn === undefined) throw new Error('no turn');
+      return { lane, turn };
+    };
+    const busy = ask('busy');
+    const told = Array.from({ length: 3000 }, (_, i) => {
+      const { lane, turn } = ask(`n${i}`);
+      const report = { name: 'x', remaining: 9, quota: 10, resetAt: START + 3_600_000 };
+      lane.leave(turn, { limits: [report], retryAt: undefined });
+      return lane;
+    });
+    expect(lanes.get('https://busy.example', '')).toBe(busy.lane);
+    expect(lanes.get('https://n2999.example', '')).toBe(told[2999]);
+    expect(lanes.get('https://n2001.example', '')).toBe(told[2001]);
+    expect(lanes.get('https://n1000.example', '')).not.toBe(told[1000]);
+  });
+
   it('should stay bounded for one host, whatever names it sends', async () => {
     const { call, take } = setUp();
     for (let i = 0; i < 200; i++) {
