@@ -60,13 +60,13 @@ th, td { padding: 4px 8px; border-bottom: 1px solid var(--rule); text-align: rig
 th:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 thead th { font-weight: 600; vertical-align: bottom; }
 @media (max-width: 760px) {
+  th, td { padding: 4px; }
   table.cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   table.cards, .cards tbody, .cards caption { display: block; }
   .cards tr { display: grid; grid-template-columns: 1fr 1fr; gap: 0 16px; padding: 8px 0; border-bottom: 1px solid var(--rule); }
   .cards th { grid-column: 1 / -1; border: 0; padding: 2px 0; }
   .cards td { display: flex; justify-content: space-between; gap: 8px; border: 0; padding: 2px 0; white-space: normal; overflow-wrap: anywhere; }
   .cards td::before { content: attr(data-label); color: var(--soft); text-align: left; }
-  th, td { padding: 4px; }
 }
 figure .cards { display: block; } figure .cards thead { display: none; } figure .cards tbody, figure .cards caption { display: block; }
 figure .cards tr { display: grid; grid-template-columns: 1fr 1fr; gap: 0 16px; padding: 8px 0; border-bottom: 1px solid var(--rule); }
