@@ -1,7 +1,8 @@
 import { isHeadgateError, type PolicyDocument, parsePolicy } from 'headgate';
 import { lintPolicy } from 'headgate/lint';
-import { lineOf, type Note, syntaxFaults } from './positions.ts';
+import { linesOf, MOST_NOTES, type Note, syntaxFaults } from './positions.ts';
 import { fromFragment, type Settings, toFragment } from './share.ts';
+import { START } from './start.ts';
 import { part, showNotes, showWorld } from './view.ts';
 import { WORKLOADS, World } from './world.ts';
 
@@ -20,36 +21,56 @@ const fields = {
   hold: part<HTMLInputElement>('hold'),
 };
 
-let settings: Settings = fromFragment(location.hash);
+fields.workload.replaceChildren(...Object.keys(WORKLOADS).map((name) => new Option(name, name)));
+let settings: Settings = fromAddress();
 let world: World | undefined;
 let isRunning = true;
+let writing: ReturnType<typeof setTimeout> | undefined;
 
 /** Takes the policy of the editor, if it is sound, and says what is wrong with it. */
 function read(): void {
   const text = settings.policy;
   let notes: Note[] = syntaxFaults(text);
+  let more = 0;
   if (notes.length === 0) {
     try {
       const policy = parsePolicy(JSON.parse(text));
       const made = new World(policy, withGroup(policy));
       world?.engine.dispose();
       world = made;
-      notes = lintPolicy(policy).map(({ path, message, remedy }) => ({
-        line: lineOf(text, path),
+      const findings = lintPolicy(policy);
+      more = findings.length - MOST_NOTES;
+      const line = linesOf(text);
+      notes = findings.slice(0, MOST_NOTES).map(({ path, message, remedy }) => ({
+        line: line(path),
         text: `${message} ${remedy}`,
         kind: 'finding',
       }));
     } catch (error) {
       if (!isHeadgateError(error, 'PolicyError')) throw error;
-      notes = error.faults.map(({ path, message }) => ({
-        line: lineOf(text, path),
+      more = error.faults.length - MOST_NOTES;
+      const line = linesOf(text);
+      notes = error.faults.slice(0, MOST_NOTES).map(({ path, message }) => ({
+        line: line(path),
         text: `${path}: ${message}`,
         kind: 'fault',
       }));
     }
   }
-  showNotes(text.split('\n').length, notes);
+  showNotes(text.split('\n').length, notes, more, world !== undefined);
   editor.style.height = `${text.split('\n').length * 20 + 16}px`;
+}
+
+/** The settings that the address holds; what the page cannot be set to is as at the start. */
+function fromAddress(): Settings {
+  const read = fromFragment(location.hash);
+  const offers = ({ options }: HTMLSelectElement, value: string | number) =>
+    [...options].some((option) => option.value === String(value));
+  return {
+    ...read,
+    workload: offers(fields.workload, read.workload) ? read.workload : START.workload,
+    speed: offers(fields.speed, read.speed) ? read.speed : START.speed,
+  };
 }
 
 /** The settings, with a group that the policy has. */
@@ -78,6 +99,14 @@ function tell(): void {
   part('rate-value').textContent = `${Number(settings.rate.toPrecision(2))} a second`;
   part('keys-value').textContent = String(settings.keys);
   part('hold-value').textContent = `${settings.hold} s`;
+  part('share').textContent = 'Copy link';
+  // Browsers refuse an address that changes as often as a slider that is dragged.
+  clearTimeout(writing);
+  writing = setTimeout(writeAddress, 200);
+}
+
+function writeAddress(): void {
+  clearTimeout(writing);
   history.replaceState(null, '', toFragment(settings));
 }
 
@@ -95,7 +124,6 @@ function onControl(): void {
   tell();
 }
 
-fields.workload.replaceChildren(...Object.keys(WORKLOADS).map((name) => new Option(name, name)));
 for (const field of Object.values(fields)) field.addEventListener('input', onControl);
 editor.addEventListener('input', () => {
   settings = { ...settings, policy: editor.value };
@@ -108,16 +136,16 @@ part('pause').addEventListener('click', () => {
 });
 part('restart').addEventListener('click', read);
 part('share').addEventListener('click', () => {
-  tell();
-  navigator.clipboard?.writeText(location.href).then(
-    () => {
-      part('share').textContent = 'Copied';
-    },
-    () => undefined,
-  );
+  writeAddress();
+  const say = (text: string) => () => {
+    part('share').textContent = text;
+  };
+  const refused = say('Copy the address');
+  if (navigator.clipboard === undefined) refused();
+  else navigator.clipboard.writeText(location.href).then(say('Copied'), refused);
 });
 addEventListener('hashchange', () => {
-  settings = fromFragment(location.hash);
+  settings = fromAddress();
   show();
   read();
 });

@@ -1,4 +1,4 @@
-import { findNodeAtLocation, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { findNodeAtLocation, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 
 /** Something that is wrong, or likely to be, at a line. */
 export interface Note {
@@ -8,21 +8,27 @@ export interface Note {
   readonly kind: 'fault' | 'finding';
 }
 
-/** Where the JSON of a text stops being JSON; nothing if it never does. */
+/** How many notes are shown at most. */
+export const MOST_NOTES = 50;
+
+/** Where the JSON of a text stops being JSON, of many places the first; nothing if it never does. */
 export function syntaxFaults(text: string): Note[] {
   const errors: ParseError[] = [];
   parseTree(text, errors, { disallowComments: true });
-  return errors.map(({ error, offset }) => ({
+  return errors.slice(0, MOST_NOTES).map(({ error, offset }) => ({
     line: lineAt(text, offset),
     text: `no JSON: ${printParseErrorCode(error)}`,
     kind: 'fault',
   }));
 }
 
-/** The line on which the value at a dotted path stands, or else that of the nearest thing around it. */
-export function lineOf(text: string, path: string): number {
+/** Tells the line on which the value at a dotted path stands, or else that of the nearest thing around it. */
+export function linesOf(text: string): (path: string) => number {
   const root = parseTree(text);
-  if (root === undefined) return 0;
+  return (path) => (root === undefined ? 0 : lineOf(text, root, path));
+}
+
+function lineOf(text: string, root: Node, path: string): number {
   const steps = path === '' ? [] : path.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
   for (let known = steps.length; known > 0; known--) {
     const found = findNodeAtLocation(root, steps.slice(0, known));

@@ -17,7 +17,7 @@ export interface Settings {
 /** The fragment that stands for these settings. */
 export function toFragment(settings: Settings): string {
   const bytes = new TextEncoder().encode(JSON.stringify(settings));
-  const text = btoa(String.fromCharCode(...bytes));
+  const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
   return `#${text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}`;
 }
 

@@ -15,8 +15,9 @@ function write(id: string, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Line numbers, with those marked that have something to say, and a list of it. */
-export function showNotes(lines: number, notes: readonly Note[]): void {
+/** Line numbers, with those marked that have something to say, and a list of it; `more`: how many are not in it. */
+export function showNotes(lines: number, unsorted: readonly Note[], more: number, isRunning: boolean): void {
+  const notes = unsorted.toSorted((a, b) => a.line - b.line);
   const gutter = Array.from({ length: lines }, (_, line) => {
     const kinds = notes.filter((note) => note.line === line).map(({ kind }) => kind);
     const number = document.createElement('span');
@@ -40,11 +41,14 @@ export function showNotes(lines: number, notes: readonly Note[]): void {
     );
     return item;
   });
+  if (more > 0) {
+    const rest = document.createElement('li');
+    rest.textContent = `and ${more} more`;
+    items.push(rest);
+  }
   part('notes').replaceChildren(...items);
-  write(
-    'verdict',
-    notes.some(({ kind }) => kind === 'fault') ? 'faulty: the last sound policy goes on' : 'in force',
-  );
+  const faulty = isRunning ? 'faulty: the last sound policy goes on' : 'faulty: nothing runs yet';
+  write('verdict', notes.some(({ kind }) => kind === 'fault') ? faulty : 'in force');
 }
 
 /** What the policy does, now. */
@@ -107,12 +111,11 @@ type Limits = ReturnType<World['engine']['explain']>['limits'];
 /** A bar for each limit of the group, and one for its queue. */
 function showLimits(limits: Limits, waiting: number, queue: number | undefined, now: number): void {
   const rows = limits.map(({ name, kind, used, quota, burst = quota, remaining, resetAt, retryAt }) => {
-    const back =
-      resetAt === undefined || resetAt <= now ? '' : `, all back in ${((resetAt - now) / 1000).toFixed(1)} s`;
+    const back = resetAt === undefined || resetAt <= now ? '' : `, all back in ${lengthOf(resetAt - now)}`;
     const next =
       retryAt === undefined || retryAt <= now || retryAt === Number.POSITIVE_INFINITY
         ? ''
-        : `, next in ${((retryAt - now) / 1000).toFixed(1)} s`;
+        : `, next in ${lengthOf(retryAt - now)}`;
     const what =
       kind === 'concurrency'
         ? 'permits held'
@@ -142,6 +145,17 @@ function showLimits(limits: Limits, waiting: number, queue: number | undefined, 
     bar.value = Math.min(1, share);
   });
 }
+
+function lengthOf(ms: number): string {
+  const [unit, size] = UNITS.find(([, least]) => ms >= 2 * least) ?? (['s', 1000] as const);
+  return `${(ms / size).toFixed(1)} ${unit}`;
+}
+
+const UNITS = [
+  ['days', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+] as const;
 
 function rowOf(): HTMLElement {
   const row = document.createElement('li');

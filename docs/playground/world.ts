@@ -2,6 +2,7 @@ import {
   type Admission,
   createEngine,
   type Engine,
+  isHeadgateError,
   type ManualClock,
   manualClock,
   type PolicyDocument,
@@ -111,7 +112,12 @@ export class World {
     const descriptor = this.descriptor(key);
     const group = this.engine.policy.groups[this.#settings.group];
     if (group?.queue === undefined) {
-      this.#settle(this.engine.tryAcquire(descriptor));
+      try {
+        this.#settle(this.engine.tryAcquire(descriptor));
+      } catch (error) {
+        // A policy may want of a request what this traffic does not have; the page says so where it explains.
+        if (!isHeadgateError(error)) throw error;
+      }
       return;
     }
     this.#waiting.set(key, this.waiting(key) + 1);
@@ -120,7 +126,7 @@ export class World {
         this.#waiting.set(key, this.waiting(key) - 1);
         this.#settle(admission);
       },
-      () => undefined,
+      () => this.#waiting.set(key, this.waiting(key) - 1),
     );
   }
 

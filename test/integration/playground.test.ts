@@ -153,12 +153,57 @@ describe.skipIf(isWithoutBrowser)('the playground', () => {
     await page.close();
   });
 
+  it('should name every control', async () => {
+    await open();
+    for (const name of ['rate', 'keys', 'work holds permits for'])
+      expect(await page.getByRole('slider', { name }).count()).toBe(1);
+    for (const name of ['workload', 'group', 'time'])
+      expect(await page.getByRole('combobox', { name }).count()).toBe(1);
+    await page.close();
+  });
+
+  it('should go on after a policy that wants what the traffic does not have', async () => {
+    await open();
+    const sound = await page.locator('#policy').inputValue();
+    await edit((policy) =>
+      policy
+        .replace('"quota": 60, ', '')
+        .replace('"quota": 60,', '')
+        .replace(/"burst": 20,/, '')
+        .replace('"unmatched"', '"tiers": { "big": { "reads": "custom" } }, "unmatched"'),
+    );
+    await until(`explained.textContent.includes('has no quota of its own')`);
+    const before = await text('age');
+    await until(`age.textContent !== ${JSON.stringify(before)}`);
+    await page.locator('#policy').fill(sound);
+    await until('Number(admitted.textContent) > 0');
+    expect(told).toHaveLength(1);
+    await page.close();
+  });
+
+  it('should bear a policy of a thousand limits, and one too long for an argument list', async () => {
+    await open();
+    const set = (policy: string) =>
+      page.evaluate(`policy.value = ${policy}; policy.dispatchEvent(new Event('input'))`);
+    const names = `Object.fromEntries(Array.from({ length: 1000 }, (_, i) => ['l' + i, { algorithm: 'fixed-window', quota: 5, window: '1m' }]))`;
+    await set(
+      `JSON.stringify({ version: 1, limits: ${names}, groups: { all: { limits: [] } }, unmatched: 'deny' }, null, 2)`,
+    );
+    expect(await page.locator('#notes li').last().textContent()).toBe('and 950 more');
+    await set(`'"' + 'y'.repeat(500_000) + '"'`);
+    await page.locator('#share').click();
+    expect(await page.evaluate('location.hash.length')).toBeGreaterThan(500_000);
+    expect(told).toHaveLength(1);
+    await page.close();
+  });
+
   it('should restore what was shared, and begin anew from nonsense', async () => {
     await open();
     await edit((policy) => policy.replace('"quota": 60', '"quota": 61'));
     await page.selectOption('#workload', 'on-off');
     await page.selectOption('#group', 'job');
     await page.locator('#rate').fill('0.7');
+    await page.locator('#share').click();
     const hash = (await page.evaluate('location.hash')) as string;
     await page.close();
 
@@ -175,6 +220,14 @@ describe.skipIf(isWithoutBrowser)('the playground', () => {
     await open(`#${wild}`);
     await until('Number(admitted.textContent) > 0');
     expect(await text('rate-value')).toBe('0.1 a second');
+    expect(told).toHaveLength(1);
+    await page.close();
+
+    const odd = Buffer.from(JSON.stringify({ speed: 7, workload: 'toString' })).toString('base64url');
+    await open(`#${odd}`);
+    await until('Number(admitted.textContent) > 0');
+    expect(await page.locator('#workload').inputValue()).toBe('poisson');
+    expect(await page.locator('#speed').inputValue()).toBe('5');
     expect(told).toHaveLength(1);
     await page.close();
 

@@ -34,8 +34,16 @@ function bottom(at: Scale, ticks: readonly number[], label: (value: number) => s
 /** Time from left to right. */
 export function timeAxis(from: number, to: number, label: (at: number) => string): Axis {
   const scale = scaleUtc([from, Math.max(to, from + 1)], [LEFT, RIGHT]);
-  const ticks = scale.ticks(4).map(Number);
-  return bottom((value) => scale(value), ticks, label);
+  const coarse = scale.ticks(4);
+  // Two ticks say too little.
+  const ticks = (coarse.length > 2 ? coarse : scale.ticks(10)).map(Number);
+  const room = Math.max(50, 8 + 6 * Math.max(...ticks.map((tick) => label(tick).length)));
+  const apart: number[] = [];
+  for (const tick of ticks) {
+    const last = apart.at(-1);
+    if (last === undefined || scale(tick) - scale(last) >= room) apart.push(tick);
+  }
+  return bottom((value) => scale(value), apart, label);
 }
 
 /** Values from left to right, each tick as far from the last one as their quotient says. */

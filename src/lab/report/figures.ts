@@ -49,6 +49,12 @@ export function isOneScale(contenders: readonly Figures[]): boolean {
   return Math.max(...peaks) <= 10 * Math.min(...peaks);
 }
 
+/** Whether time can be drawn alike for all: nobody's bins get too thin to be seen. */
+export function isOneTime(contenders: readonly Figures[]): boolean {
+  const lengths = contenders.map(({ timeline }) => endOf(timeline) - timeline.from);
+  return Math.max(...lengths) <= 2 * Math.min(...lengths);
+}
+
 function peakOf(timeline: TimelineFigures): number {
   return Math.max(0, ...perSecond(timeline, timeline.asked), ...perSecond(timeline, timeline.arrived));
 }
@@ -60,7 +66,7 @@ export function traffic(contenders: readonly Figures[], time: Time): string {
   return contenders
     .map(({ name, timeline }, i) => {
       const y = leftAxis(isShared ? Math.max(...peaks) : (peaks[i] ?? 0));
-      const x = axisOf(timeline, time);
+      const x = axisOf(timeline, contenders, time);
       const yes = perSecond(timeline, timeline.admitted);
       const no = perSecond(timeline, timeline.denied);
       const come = perSecond(timeline, timeline.arrived);
@@ -110,7 +116,7 @@ export function usage(contenders: readonly Figures[], time: Time, key: string, n
   const y = leftAxis(Math.max(1, ...watched.flatMap(({ most }) => most)), (value) => `${number(value)}x`);
   return watched
     .map(({ name, timeline, most }, i) => {
-      const x = axisOf(timeline, time);
+      const x = axisOf(timeline, contenders, time);
       const points = binsOf(timeline, time).map((at, bin): Point => [at, most[bin] ?? most.at(-1) ?? 0]);
       return figure(`usage-${n}-${i}`, {
         title: name,
@@ -128,11 +134,12 @@ export function usage(contenders: readonly Figures[], time: Time, key: string, n
 
 /** The most granted within spans of each length, by the quota; a line for each contender. */
 export function spans(contenders: readonly Figures[]): string {
+  const granted = contenders.map((each, i) => ({ each, i })).filter(({ each }) => each.window !== undefined);
   const shares = contenders[0]?.peaks.map(({ share }) => share) ?? [];
   const ratios = (each: Figures) => each.peaks.map(({ peak }) => peak?.ratio ?? 0);
   const x = logAxis(shares[0] ?? 1, shares.at(-1) ?? 2, [1 / 60, 1 / 6, 1 / 2, 1, 2], fraction);
-  const y = leftAxis(Math.max(1, ...contenders.flatMap(ratios)), (value) => `${value}x`);
-  const lines = contenders.map((each, i) =>
+  const y = leftAxis(Math.max(1, ...granted.flatMap(({ each }) => ratios(each))), (value) => `${value}x`);
+  const lines = granted.map(({ each, i }) =>
     curve(
       shares.map((share, j): Point => [share, ratios(each)[j] ?? 0]),
       x.at,
@@ -142,15 +149,18 @@ export function spans(contenders: readonly Figures[]): string {
   );
   return figure('spans', {
     title: 'Most granted within a span of the window',
-    describe: contenders
-      .map((each) => `${each.name}: ${times(each.window?.ratio)} the quota within one window`)
+    describe: granted
+      .map(({ each }) => `${each.name}: ${times(each.window?.ratio)} the quota within one window`)
       .join('; '),
     svg: y.svg + lines.join('') + x.svg + across(1, y.at, 'quota', 'left'),
-    legend: legend(contenders),
+    legend: legend(
+      contenders,
+      granted.map(({ i }) => i),
+    ),
     behind: table(
       'Most granted, by the quota',
       ['', ...shares.map(fraction)],
-      contenders.map((each) => [each.name, ...ratios(each).map(times)]),
+      granted.map(({ each }) => [each.name, ...ratios(each).map(times)]),
     ),
   });
 }
@@ -209,10 +219,7 @@ const TICKS = [
 ];
 
 /** Whose line is which. */
-function legend(
-  contenders: readonly Figures[],
-  shown: readonly number[] = contenders.map((_, i) => i),
-): string {
+function legend(contenders: readonly Figures[], shown: readonly number[]): string {
   const items = shown.map(
     (i) => `<li><i class="k ${lineOf(i)}"></i>${escaped(contenders[i]?.name ?? '')}</li>`,
   );
@@ -224,8 +231,15 @@ function lineOf(i: number): string {
   return `c${i % COLOUR_COUNT}${i % 3 === 0 ? '' : ` dash${i % 3}`}`;
 }
 
-function axisOf({ from, to, width }: TimelineFigures, { place, label }: Time): Axis {
-  return timeAxis(place(from), place(Math.max(to, from + width)), label);
+/** Time from left to right, for all alike where that can be. */
+function axisOf(timeline: TimelineFigures, contenders: readonly Figures[], { place, label }: Time): Axis {
+  const shown = isOneTime(contenders) ? contenders.map((each) => each.timeline) : [timeline];
+  const from = Math.min(...shown.map((each) => each.from));
+  return timeAxis(place(from), place(Math.max(...shown.map(endOf))), label);
+}
+
+function endOf({ from, to, width }: TimelineFigures): number {
+  return Math.max(to, from + width);
 }
 
 /** Where each bin begins, and where the last one ends. */

@@ -1,8 +1,10 @@
-/** Text that may stand anywhere in a document, between tags or in an attribute. */
+/** Text that may stand anywhere in a document, between tags or in an attribute; what would hide in it is spelled out. */
 export function escaped(text: string): string {
-  return text.replace(/[&<>"'\p{Cc}\p{Bidi_Control}]/gu, (char) =>
-    char === '\n' ? char : `&#${char.charCodeAt(0)};`,
-  );
+  return text
+    .replace(/[\p{Cc}\p{Bidi_Control}]/gu, (char) =>
+      char === '\n' ? char : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    )
+    .replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 /** A table; its first column names the rows. On a narrow screen each row becomes a card if it has many columns. */

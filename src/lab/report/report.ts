@@ -7,7 +7,7 @@
 import { checkFields } from '../../errors.ts';
 import type { Comparison } from '../compare.ts';
 import type { Figures } from '../figures.ts';
-import { isOneScale, spans, timeOf, traffic, usage, waits } from './figures.ts';
+import { isOneScale, isOneTime, spans, timeOf, traffic, usage, waits } from './figures.ts';
 import { escaped, table } from './markup.ts';
 import { STYLE } from './style.ts';
 import { summary } from './summary.ts';
@@ -42,11 +42,13 @@ export function htmlReport(comparison: Comparison, options: ReportOptions = {}):
     `<h1>${escaped(title)}</h1>
 <p class="soft">${escaped(`${workload.description}. ${number(workload.arrivals)} arrival${workload.arrivals === 1 ? '' : 's'}`)}${spanOf(comparison)}${escaped(measured)}.</p>`,
     section('Summary', SUMMARY, summary(contenders)),
-    section(
-      'Traffic',
-      `Units a second, ${isOneScale(contenders) ? 'to one scale' : 'each to its own scale: they are too far apart for one'}.`,
-      `${TRAFFIC_LEGEND}<div class="grid">${traffic(contenders, time)}</div>`,
-    ),
+    workload.arrivals === 0
+      ? ''
+      : section(
+          'Traffic',
+          `Units a second, ${isOneScale(contenders) ? 'to one scale' : 'each to its own scale: they are too far apart for one'}.${isOneTime(contenders) ? '' : ' Some go on for much longer than others: mind the time below each.'}`,
+          `${TRAFFIC_LEGEND}<div class="grid">${traffic(contenders, time)}</div>`,
+        ),
     ...keys.map((key, n) =>
       section(
         `Usage of ${key}`,
@@ -54,7 +56,9 @@ export function htmlReport(comparison: Comparison, options: ReportOptions = {}):
         `<div class="grid">${usage(contenders, time, key, n)}</div>`,
       ),
     ),
-    section('Overshoot', SPANS, `<div class="wide">${spans(contenders)}</div>`),
+    contenders.some((each) => each.window !== undefined)
+      ? section('Overshoot', SPANS, `<div class="wide">${spans(contenders)}</div>`)
+      : '',
     contenders.some((each) => each.waits.count > 0)
       ? section('Waits', WAITS, `<div class="wide">${waits(contenders)}</div>`)
       : '',
@@ -64,7 +68,7 @@ export function htmlReport(comparison: Comparison, options: ReportOptions = {}):
     ...Object.entries(documents).map(([name, document]) =>
       section(name, '', `<pre>${escaped(JSON.stringify(document, null, 2))}</pre>`),
     ),
-    command === undefined ? '' : section('Made by', '', `<pre>${escaped(command)}</pre>`),
+    command === undefined ? '' : section('Made by', '', `<pre>${unbroken(command)}</pre>`),
   ];
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -78,7 +82,7 @@ ${sections.filter((each) => each !== '').join('\n')}
 const SUMMARY = `Wrong answers are counted against an exact log of what the contender granted. Window and burst: the most that one key was
 granted within one window, and within a sixtieth of it, by the quota. Unused: the share of the quota that was free when somebody was denied.
 Fairness: Jain's index of what keys got by what they asked for. State: bytes of the numbers kept for a key; heap, where it was measured: all
-bytes that a key takes. Permits are lost where work goes on after its lease is over.`;
+bytes that a key takes; ns: nanoseconds that a decision takes. Permits are lost where work goes on after its lease is over.`;
 
 const SPANS =
   'The most that any key was granted within spans from a sixtieth of the window to two windows. Whoever is above the line at a span of one window has overshot the quota.';
@@ -90,6 +94,12 @@ const TRAFFIC_LEGEND =
 
 function section(title: string, text: string, content: string): string {
   return `<section><h2>${escaped(title)}</h2>${text === '' ? '' : `<p class="soft">${escaped(text)}</p>`}\n${content}</section>`;
+}
+
+/** A command whose words begin new lines rather than be broken at their hyphens. */
+function unbroken(command: string): string {
+  const words = command.split(' ').map((word) => `<span class="word">${escaped(word)}</span>`);
+  return words.join(' ');
 }
 
 function spanOf({ workload: { from, to, name } }: Comparison): string {
