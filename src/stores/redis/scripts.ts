@@ -49,7 +49,10 @@ end
 return 1
 `;
 
-/** Blocks a row, lifts its block, or forgets all but the blocks of rows. ARGV: instant or '', what, then its details. */
+/**
+ * Blocks a row, lifts its block, or forgets all but the blocks of rows. ARGV: instant or '', what, then its details. A block
+ * that is over lifts the one before.
+ */
 export const MANAGE: string = `${PRESENT}
 local what, key, existed = ARGV[2], KEYS[1], 0
 local born, till, rest${READ}
@@ -59,7 +62,6 @@ local ends, last = till, 0
 if what == 'block' then
   last = ARGV[4] + 0
   if ARGV[3] == 'for' then last = now + last end
-  -- One that is over lifts the one before.
   if last <= now then what = 'unblock' end
 end
 if what == 'block' then
