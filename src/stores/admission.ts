@@ -13,6 +13,8 @@ import type { StoreLease, StoreRow } from './store.ts';
 export interface Desk {
   readonly store: Guarded;
   readonly clock: Clock;
+  /** For lengths of time: a clock that never goes back. */
+  readonly now: () => Millis;
   /** An id for an operation. */
   readonly nextId: () => string;
   /** Gives charges back, each by its cost, or charges as much again. */
@@ -28,7 +30,7 @@ export interface Held {
   /** 0: only shadow limits have given permits. That these are lost matters to nobody. */
   readonly fence: number;
   readonly expiresAt: Millis;
-  /** Before when it was asked for, by this process's clock: it lasts at least its length from then on. */
+  /** Before when it was asked for, by {@link Desk.now}: it lasts at least its length from then on. */
   readonly since: Millis;
 }
 
@@ -43,7 +45,7 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
   readonly #units: ReadonlySet<string>;
   readonly #held: Held | undefined;
   #expiresAt: Millis | undefined;
-  /** Until when it is held for certain, by this process's clock. */
+  /** Until when it is held for certain, by {@link Desk.now}. */
   #safeUntil: Millis;
   #isOpen: boolean;
   #isSettled = false;
@@ -81,7 +83,7 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
   async renew(): Promise<boolean> {
     if (this.#held === undefined || !this.#isOpen) return this.#isOpen;
     const { lease, length, rows, fence } = this.#held;
-    const since = this.#desk.clock.now();
+    const since = this.#desk.now();
     const expiresAt = await this.#desk.store.renew(lease, rows);
     if (fence === 0) return this.#isOpen;
     if (expiresAt === undefined) {
@@ -155,12 +157,13 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
   #watch(): void {
     this.#unwatch();
     if (this.#safeUntil === Number.POSITIVE_INFINITY) return;
-    const { clock } = this.#desk;
+    const { clock, now } = this.#desk;
     const ring = (): void => {
-      if (clock.now() >= this.#safeUntil) this.#lose();
+      if (now() >= this.#safeUntil) this.#lose();
       else this.#watch();
     };
-    this.#disarm = clock.wakeAt?.(this.#safeUntil, ring) ?? wakeByTimer(clock, this.#safeUntil, ring);
+    const at = clock.now() + Math.ceil(this.#safeUntil - now());
+    this.#disarm = clock.wakeAt?.(at, ring) ?? wakeByTimer(clock, at, ring);
   }
 
   #unwatch(): void {

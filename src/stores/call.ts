@@ -26,6 +26,8 @@ export interface Call {
   told?: 'admitted' | 'denied';
   /** What the store said too late, while the caller goes on asking. */
   unclaimed?: StoreReply | undefined;
+  /** The fence of what the caller was granted by the store; 0: no lease, by which the store could tell that it has. */
+  granted?: number;
 }
 
 /** How a request stands in line. */

@@ -7,11 +7,11 @@ import { DistributedAnswer, type DistributedDecision } from './answer.ts';
 import { type Call, disagreement, modeOf, type Stand } from './call.ts';
 import type { OnLate } from './guard.ts';
 import type { Inquest } from './inquest.ts';
-import { giveBack } from './late.ts';
+import { attemptAll, giveBack, type LateReply } from './late.ts';
 import type { Ledger, Tell } from './ledger.ts';
 import { Local } from './local.ts';
 import type { Draw } from './prefetch.ts';
-import type { StoreLine } from './store.ts';
+import type { Store, StoreLine, StoreReply } from './store.ts';
 import type { AnyAdmission, Attempt } from './turn.ts';
 
 /** Has requests that were read decided: by the store, by what is known of it here, or by what the policy says for when it fails. */
@@ -113,8 +113,7 @@ export class Decider {
       const alone = this.#decideAlone(call, inquest, now, 'charge', this.#ledger.onDecided);
       return { admission: this.#tellAlone(call, alone), ticket: undefined };
     }
-    const since = this.#desk.clock.now();
-    const steadily = local.now();
+    const since = local.now();
     const lease = { id: leaseId };
     const line = this.#line(call, priority, ticket, keep);
     const holds = rows.some(({ permits }) => permits.some(({ cost }) => cost > 0));
@@ -130,13 +129,13 @@ export class Decider {
       if (admission.allowed || isLast) this.#tellAlone(call, admission);
       return { admission, ticket };
     }
-    if (reply.agreed) call.unclaimed = undefined;
+    if (reply.agreed) this.#claim(call, inquest, reply, now);
     const taken = reply.ticket === 'full' ? undefined : reply.ticket;
     const { mustWait, isHeld, fence, expiresAt } = reply;
     const admission = inquest.decide(reply, reply.now, mustWait ? 'peek' : 'charge', (isAgreed) => {
       if (asked === 'charge' && !isHeld && (isAgreed && !mustWait) !== reply.agreed)
         throw disagreement(reply);
-      if (isLive) local.learn(call, reply, { since: steadily, era });
+      if (isLive) local.learn(call, reply, { since, era });
       if (reply.agreed) {
         const length = (): Millis => (fence > 0 ? entrance.lease : shortestLease(rows));
         const held = holds ? { lease, length: length(), rows, fence, expiresAt, since } : undefined;
@@ -151,7 +150,8 @@ export class Decider {
       const isPassing = reason === 'quota' || reason === 'concurrency';
       const instead = reply.ticket === 'full' ? 'queue-full' : isPassing ? (refusal ?? reason) : reason;
       const refused = new DistributedAdmissionAnswer(inquiry, this.#desk, undefined, instead);
-      return taken === undefined ? told(refused, inquiry, this.#ledger.onDecided) : refused;
+      const isLast = taken === undefined || keep === 0;
+      return isLast ? told(refused, inquiry, this.#ledger.onDecided) : refused;
     });
     return { admission, ticket: taken };
   }
@@ -159,10 +159,28 @@ export class Decider {
   /** What to do with a reply that comes too late. */
   #onLate(call: Call, inquest: Inquest, now: Millis | undefined): OnLate {
     return (reply, store) => {
-      this.local.forgetDenials();
-      if (call.told === undefined) call.unclaimed = reply;
-      else giveBack({ call, inquest, reply, now }, store);
+      if (call.told === undefined && call.granted === undefined) call.unclaimed = reply;
+      else if (isSurplus(call, reply)) this.#giveBack({ call, inquest, reply, now }, store);
+      const [first] = inquest.rows;
+      const { ticket } = reply;
+      const line = ticket === 'full' ? undefined : this.#line(call, 0, ticket, 0);
+      if (call.told !== undefined && ticket !== undefined && line !== undefined && first !== undefined)
+        void attemptAll([() => store.leave(line, first)]);
     };
+  }
+
+  /** A reply is what the caller gets; what came too late before it is surplus. */
+  #claim(call: Call, inquest: Inquest, { fence }: StoreReply, now: Millis | undefined): void {
+    const { unclaimed: reply } = call;
+    call.unclaimed = undefined;
+    call.granted = fence;
+    if (reply !== undefined && isSurplus(call, reply))
+      this.#giveBack({ call, inquest, reply, now }, this.#desk.store);
+  }
+
+  #giveBack(late: LateReply, store: Store): void {
+    // Who was denied in the meantime, for want of it, is not to be denied any longer.
+    void giveBack(late, store).then(() => this.local.forgetDenials());
   }
 
   #tellAlone<T extends AnyAdmission>(call: Call, admission: T): T {
@@ -226,8 +244,16 @@ export class Decider {
     call.told = 'denied';
     call.unclaimed = undefined;
     if (inquest !== undefined && reply !== undefined)
-      giveBack({ call, inquest, reply, now: undefined }, this.#desk.store);
+      this.#giveBack({ call, inquest, reply, now: undefined }, this.#desk.store);
   }
+}
+
+/**
+ * Whether a reply has granted what its caller does not have. A lease that is held is granted again, and charged once; so a
+ * reply with a later fence is of a time when the lease had ended.
+ */
+function isSurplus({ granted }: Call, { isHeld, fence }: StoreReply): boolean {
+  return granted === undefined || (!isHeld && (fence === 0 || fence > granted));
 }
 
 function told<T extends DistributedDecision>(decision: T, inquiry: Inquiry | undefined, tell: Tell): T {

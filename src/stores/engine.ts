@@ -27,7 +27,7 @@ import type { LooseDescriptor, Partition } from '../policy/descriptor.ts';
 import { diffPolicies, type ReloadReport, tellDiff } from '../policy/diff.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { parsePolicy } from '../policy/parse.ts';
-import { type Clock, type Millis, systemClock, toInstant } from '../time.ts';
+import { type Clock, type Millis, steady, systemClock, toInstant } from '../time.ts';
 import type { Desk } from './admission.ts';
 import type { DistributedAdmission } from './admitted.ts';
 import type { DistributedDecision } from './answer.ts';
@@ -126,6 +126,7 @@ class StoreEngine implements DistributedEngine, Desk {
   readonly #guard: GuardedStore;
   readonly store: Guarded;
   readonly clock: Clock;
+  readonly now: () => Millis;
   readonly nextId: () => string = operationIds();
 
   constructor(document: PolicyDocument, options: DistributedEngineOptions) {
@@ -140,6 +141,7 @@ class StoreEngine implements DistributedEngine, Desk {
     this.#guard = new GuardedStore(store, clock, patienceFrom(options), tell);
     this.store = store.isPartitioned ? new ReservingStore(this.#guard) : this.#guard;
     this.clock = clock;
+    this.now = steady(clock);
     this.#sleepers = new Sleepers(clock);
     this.#decider = new Decider(this, this.#ledger, denialsFrom(options));
     this.#made = { store, clock, share: shareFrom(options), owner: this };

@@ -7,6 +7,7 @@
 import type { ActualCost, Admission } from '../concurrency/admission.ts';
 import type { Engine } from '../engine/contract.ts';
 import { createEngine } from '../engine/engine.ts';
+import { isHeadgateError } from '../errors.ts';
 import type { Decision } from '../limiter/decision.ts';
 import { isMissing } from '../partition/key.ts';
 import type { Descriptor, LooseDescriptor } from '../policy/descriptor.ts';
@@ -40,6 +41,8 @@ export class Fallback {
   readonly #shares: PolicyDocument;
   /** Knows only the limits that say `local`. */
   #engine: Engine | undefined;
+  /** Has taken over: what was asked before is decided there, too. */
+  #after: Fallback | undefined;
 
   /** @param share - of each quota, above 0 to 1 */
   constructor(document: PolicyDocument, share: number, clock: Clock) {
@@ -63,19 +66,30 @@ export class Fallback {
     this.#engine = before.#engine;
     this.#engine.reload(this.#shares);
     before.#engine = undefined;
+    before.#after = this;
   }
 
   strategyOf(group: string): Strategy {
     return this.#strategies.get(group) ?? 'allow';
   }
 
-  /** Decides on this process's share of the quotas. */
+  /** Decides on this process's share of the quotas; `undefined` if no limit, or not the policy in force, says how. */
   decide(request: LocalRequest, mode: 'charge' | 'peek'): LocalAdmission | undefined {
+    if (this.#after !== undefined) return this.#after.#decideForBefore(request, mode);
     const descriptor = this.#descriptorOf(request);
     if (this.#engine === undefined) return undefined;
     const { clock } = this.#engine;
     const decision = mode === 'charge' ? this.#engine.tryAcquire(descriptor) : this.#engine.peek(descriptor);
     return new LocalAdmission(decision, this.#document, clock);
+  }
+
+  #decideForBefore(request: LocalRequest, mode: 'charge' | 'peek'): LocalAdmission | undefined {
+    try {
+      return this.decide(request, mode);
+    } catch (error) {
+      if (isHeadgateError(error)) return undefined;
+      throw error;
+    }
   }
 
   refund({ decision }: LocalAdmission): void {

@@ -6,19 +6,9 @@
  */
 
 import { isHeadgateError, StoreError } from '../errors.ts';
-import { type Clock, type Millis, wakeByTimer } from '../time.ts';
+import { type Clock, type Millis, steady, wakeByTimer } from '../time.ts';
 import { Deadlines } from './deadlines.ts';
-import type {
-  Store,
-  StoreBlock,
-  StoreCorrection,
-  StoreKey,
-  StoreLease,
-  StoreLine,
-  StoreReply,
-  StoreRequest,
-  StoreRow,
-} from './store.ts';
+import type { Store, StoreReply, StoreRequest } from './store.ts';
 
 /** How long a store is waited for, and when it is left alone. */
 export interface Patience {
@@ -75,8 +65,11 @@ export class GuardedStore implements Guarded {
   failed = 0;
   /** The same since one succeeded. */
   #failures = 0;
-  /** Until when the store is left alone. */
+  /** Until when the store is left alone; 0: it is not. */
   #openUntil: Millis = 0;
+  /** The same by a clock that never goes back. */
+  #restsUntil: Millis = 0;
+  readonly #now: () => Millis;
   #isTrying = false;
   /** Whether it need not be asked any more whether it forgets. */
   #isInspected: boolean;
@@ -87,6 +80,7 @@ export class GuardedStore implements Guarded {
     this.isPartitioned = store.isPartitioned;
     this.#store = store;
     this.#clock = clock;
+    this.#now = steady(clock);
     this.#patience = patience;
     this.#deadlines = new Deadlines(clock, patience.deadline);
     this.#tell = teller(tell);
@@ -106,38 +100,22 @@ export class GuardedStore implements Guarded {
     return reply;
   }
 
-  correct(
-    id: string,
-    how: 'refund' | 'charge',
-    rows: readonly StoreCorrection[],
-    now?: Millis,
-  ): Promise<void> {
-    return this.#call(() => this.#persist(() => this.#store.correct(id, how, rows, now)));
-  }
+  readonly correct: Store['correct'] = (...asked) =>
+    this.#call(() => this.#persist(() => this.#store.correct(...asked)));
 
-  release(id: string, lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean> {
-    return this.#call(() => this.#persist(() => this.#store.release(id, lease, rows, now)));
-  }
+  readonly release: Store['release'] = (...asked) =>
+    this.#call(() => this.#persist(() => this.#store.release(...asked)));
 
-  renew(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<Millis | undefined> {
-    return this.#call(() => this.#persist(() => this.#store.renew(lease, rows, now)));
-  }
+  readonly renew: Store['renew'] = (...asked) =>
+    this.#call(() => this.#persist(() => this.#store.renew(...asked)));
 
-  leave(line: StoreLine, row: StoreKey): Promise<void> {
-    return this.#call(() => this.#store.leave(line, row));
-  }
+  readonly leave: Store['leave'] = (...asked) => this.#call(() => this.#store.leave(...asked));
 
-  block(key: StoreKey, block: StoreBlock, now?: Millis): Promise<void> {
-    return this.#call(() => this.#store.block(key, block, now));
-  }
+  readonly block: Store['block'] = (...asked) => this.#call(() => this.#store.block(...asked));
 
-  unblock(key: StoreKey, now?: Millis): Promise<boolean> {
-    return this.#call(() => this.#store.unblock(key, now));
-  }
+  readonly unblock: Store['unblock'] = (...asked) => this.#call(() => this.#store.unblock(...asked));
 
-  forget(keys: readonly StoreKey[], now?: Millis): Promise<boolean> {
-    return this.#call(() => this.#store.forget(keys, now));
-  }
+  readonly forget: Store['forget'] = (...asked) => this.#call(() => this.#store.forget(...asked));
 
   /** Settles when `act` does, or when its time is up: also for one that never settles. */
   #call<T>(act: () => Promise<T>, onLate?: (value: T) => void): Promise<T> {
@@ -171,7 +149,7 @@ export class GuardedStore implements Guarded {
   /** @returns whether this is the call that tries whether the store is back */
   #enter(): boolean {
     if (this.#openUntil === 0) return false;
-    if (this.#clock.now() < this.#openUntil || this.#isTrying) throw leftAlone(this.#openUntil);
+    if (this.#now() < this.#restsUntil || this.#isTrying) throw leftAlone(this.#openUntil);
     this.#isTrying = true;
     return true;
   }
@@ -203,6 +181,7 @@ export class GuardedStore implements Guarded {
     if (this.#failures < failures) return;
     const isNew = this.#openUntil === 0;
     this.#openUntil = this.#clock.now() + pause;
+    this.#restsUntil = this.#now() + pause;
     if (isNew) this.#tell({ type: 'left-alone', until: this.#openUntil });
   }
 

@@ -16,26 +16,32 @@ export interface LateReply {
 
 /**
  * Gives back what a store granted to a caller who has been told something else: permits, which nobody holds, and charges,
- * unless the request was let through. What was asked for by an id of the caller's own stays: it may be asked for again by
- * that id, and would be held then.
+ * unless the request was let through. Permits that were asked for by an id of the caller's own stay, with what was charged
+ * for them: they may be asked for again by that id, and would be held then.
+ *
+ * @returns when it has been tried; nobody hears why it failed
  */
-export function giveBack({ call, inquest, reply, now }: LateReply, store: Store): void {
+export async function giveBack({ call, inquest, reply, now }: LateReply, store: Store): Promise<void> {
   const { id, leaseId, rules, group } = call;
-  if (!reply.agreed || leaseId !== id) return;
-  if (reply.fence > 0) void attempt(store.release(`${id}.late`, { id }, inquest.rows, now));
-  if (call.told !== 'denied') return;
-  const { inquiry } = group?.entrance ?? rules.policy.unmatched;
-  const answer = inquest.decide(
-    reply,
-    reply.now,
-    'charge',
-    (isAgreed) => new DistributedAnswer(inquiry, 'store', isAgreed),
-  );
-  const rows = corrections(answer.takeCharges().map((charge) => [charge, charge.cost]));
-  if (rows.length > 0) void attempt(store.correct(`${id}.back`, 'refund', rows, now));
+  const { agreed, fence } = reply;
+  if (!agreed || (fence > 0 && leaseId !== id)) return;
+  const acts: (() => Promise<unknown>)[] = [];
+  if (fence > 0) acts.push(() => store.release(`${id}.late`, { id }, inquest.rows, now));
+  if (call.told !== 'admitted') {
+    const { inquiry } = group?.entrance ?? rules.policy.unmatched;
+    const answer = inquest.decide(
+      reply,
+      reply.now,
+      'charge',
+      (isAgreed) => new DistributedAnswer(inquiry, 'store', isAgreed),
+    );
+    const rows = corrections(answer.takeCharges().map((charge) => [charge, charge.cost]));
+    if (rows.length > 0) acts.push(() => store.correct(`${id}.back`, 'refund', rows, now));
+  }
+  await attemptAll(acts);
 }
 
-/** Nobody waits for it, nor hears why it failed. */
-async function attempt(act: Promise<unknown>): Promise<void> {
-  await act.catch(() => undefined);
+/** Also where a store of somebody else throws at once. */
+export async function attemptAll(acts: readonly (() => Promise<unknown>)[]): Promise<void> {
+  await Promise.allSettled(acts.map(async (act) => act()));
 }

@@ -1,6 +1,6 @@
 import type { PartitionTable } from '../partition/table.ts';
 import type { CompiledGroup, CompiledPolicy } from '../policy/compile.ts';
-import { type Millis, steady } from '../time.ts';
+import type { Millis } from '../time.ts';
 import type { Desk } from './admission.ts';
 import type { Call } from './call.ts';
 import type { Changes, Charge } from './corrections.ts';
@@ -23,10 +23,10 @@ export class Local {
   readonly #groups = new WeakMap<CompiledGroup, LocalGroup>();
 
   /** @param denials - how many are kept; `undefined`: none */
-  constructor(desk: Pick<Desk, 'store' | 'clock' | 'nextId'>, denials: number | undefined) {
+  constructor(desk: Pick<Desk, 'store' | 'clock' | 'now' | 'nextId'>, denials: number | undefined) {
     this.#isPartitioned = desk.store.isPartitioned;
-    this.now = steady(desk.clock);
-    this.prefetch = new Prefetch(desk, this.now);
+    this.now = desk.now;
+    this.prefetch = new Prefetch(desk);
     this.#denials = denials === undefined ? undefined : new Denials(denials, this.now);
   }
 

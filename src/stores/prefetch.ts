@@ -49,7 +49,7 @@ const WORTH = 4;
 
 /** Takes units ahead for keys that are asked for often, answers by them, and gives back what is not used. */
 export class Prefetch {
-  readonly #desk: Pick<Desk, 'store' | 'clock' | 'nextId'>;
+  readonly #desk: Pick<Desk, 'store' | 'clock' | 'now' | 'nextId'>;
   readonly #now: () => Millis;
   readonly #demands: LRUCache<string, Demand>;
   readonly #counts = new Map<string, Counts>();
@@ -59,10 +59,9 @@ export class Prefetch {
   /** How often units were revoked: what was asked for before is not kept after. */
   #era = 0;
 
-  /** @param now - a clock that never goes back */
-  constructor(desk: Pick<Desk, 'store' | 'clock' | 'nextId'>, now: () => Millis) {
+  constructor(desk: Pick<Desk, 'store' | 'clock' | 'now' | 'nextId'>) {
     this.#desk = desk;
-    this.#now = now;
+    this.#now = desk.now;
     this.#demands = new LRUCache({
       max: MOST_DEMANDS,
       dispose: ({ stock }) => {

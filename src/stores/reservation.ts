@@ -7,6 +7,7 @@
 
 import type { Millis } from '../time.ts';
 import type { Guarded } from './guard.ts';
+import { attemptAll } from './late.ts';
 import {
   blankReply,
   chargesOf,
@@ -164,13 +165,12 @@ export class Reservation {
     if (!reply.agreed || reply.isHeld) return;
     const own = `${id}.${part.index}.late`;
     const rows = correctionsOf(part, reply);
-    const giving = [
-      ...(rows.length > 0 ? [store.correct(own, 'refund', rows, now)] : []),
+    void attemptAll([
+      ...(rows.length > 0 ? [() => store.correct(own, 'refund', rows, now)] : []),
       ...(lease !== undefined && reply.fence > 0
-        ? [store.release(`${own}.lease`, lease, part.rows, now)]
+        ? [() => store.release(`${own}.lease`, lease, part.rows, now)]
         : []),
-    ];
-    void Promise.allSettled(giving);
+    ]);
   }
 
   /** Gives up the place in line, if there is one. */

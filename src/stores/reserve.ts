@@ -2,16 +2,7 @@ import type { Millis } from '../time.ts';
 import type { Guarded, OnLate } from './guard.ts';
 import { bySlot, partsOf, takesAny } from './parts.ts';
 import { Reservation } from './reservation.ts';
-import type {
-  StoreBlock,
-  StoreCorrection,
-  StoreKey,
-  StoreLease,
-  StoreLine,
-  StoreReply,
-  StoreRequest,
-  StoreRow,
-} from './store.ts';
+import type { Store, StoreKey, StoreReply, StoreRequest, StoreRow } from './store.ts';
 
 /**
  * A partitioned store that may be asked about rows in several slots at once, for policies that say
@@ -39,19 +30,14 @@ export class ReservingStore implements Guarded {
     return new Reservation(this.#store, request, home, others).decide();
   }
 
-  async correct(
-    id: string,
-    how: 'refund' | 'charge',
-    rows: readonly StoreCorrection[],
-    now?: Millis,
-  ): Promise<void> {
+  readonly correct: Store['correct'] = async (id, how, rows, now) => {
     await Promise.all(
       slotsOf(rows).map((own, i) => this.#store.correct(i === 0 ? id : `${id}.${i}`, how, own, now)),
     );
-  }
+  };
 
   /** It was held if it was in all slots; what only shadows hold may be gone before. */
-  async release(id: string, lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean> {
+  readonly release: Store['release'] = async (id, lease, rows, now) => {
     const held = await Promise.all(
       holdersOf(rows).map(async (own, i) => {
         const releasing = this.#store.release(i === 0 ? id : `${id}.${i}`, lease, own, now);
@@ -59,9 +45,9 @@ export class ReservingStore implements Guarded {
       }),
     );
     return held.every(Boolean);
-  }
+  };
 
-  async renew(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<Millis | undefined> {
+  readonly renew: Store['renew'] = async (lease, rows, now) => {
     const renewed = await Promise.all(
       holdersOf(rows).map(async (own) => {
         const renewing = this.#store.renew(lease, own, now);
@@ -69,24 +55,18 @@ export class ReservingStore implements Guarded {
       }),
     );
     return renewed.includes(undefined) ? undefined : Math.min(...renewed.map(Number));
-  }
+  };
 
-  leave(line: StoreLine, row: StoreKey): Promise<void> {
-    return this.#store.leave(line, row);
-  }
+  readonly leave: Store['leave'] = (...asked) => this.#store.leave(...asked);
 
-  block(key: StoreKey, block: StoreBlock, now?: Millis): Promise<void> {
-    return this.#store.block(key, block, now);
-  }
+  readonly block: Store['block'] = (...asked) => this.#store.block(...asked);
 
-  unblock(key: StoreKey, now?: Millis): Promise<boolean> {
-    return this.#store.unblock(key, now);
-  }
+  readonly unblock: Store['unblock'] = (...asked) => this.#store.unblock(...asked);
 
-  async forget(keys: readonly StoreKey[], now?: Millis): Promise<boolean> {
+  readonly forget: Store['forget'] = async (keys, now) => {
     const [first] = await Promise.all(slotsOf(keys).map((own) => this.#store.forget(own, now)));
     return first === true;
-  }
+  };
 }
 
 function slotsOf<T extends StoreKey>(keys: readonly T[]): T[][] {

@@ -85,7 +85,10 @@ export interface StoreLine {
 
 /** Something to be decided. */
 export interface StoreRequest {
-  /** Made up for this operation: when it is sent twice, it is done once, and answered the same. */
+  /**
+   * Made up for this operation. When it is sent again after it has failed, what was agreed to is done once, and answered
+   * the same; what was denied may be asked for again, and in another way, under the same id.
+   */
   readonly id: string;
   /**
    * `charge`: charge all limits if all agree, else none. `deny`: the same, but it is known already that one does not.

@@ -141,6 +141,9 @@ export function describeRedisStore(name: string, reach: () => Reached | Promise<
         false,
       ]);
       expect(await engine.check(read)).toMatchObject({ allowed: true, remaining: 2 });
+      await engine.block({ account: 'x' }, { for: '1h' });
+      await engine.block({ account: 'x' }, { until: 1 });
+      expect(await engine.check(read)).toMatchObject({ allowed: true, remaining: 1 });
     });
 
     it('should do a call that arrives twice once, answer it the same, and none that arrives after a later one', async () => {
@@ -216,6 +219,7 @@ export function describeRedisStore(name: string, reach: () => Reached | Promise<
             `^born=\\d{16} until=${at + 3_600_000} reads.f3600000.start,used=${at},1 pace.b.ms,ticks=${at + 1_800_000},0$`,
           ),
         );
+        await engine.block({ account: 'y' }, { until: 0 });
         for (const key of await reached.look.keys(`${prefix}:*`))
           expect(await reached.look.pttl(key)).toBeGreaterThan(0);
       },

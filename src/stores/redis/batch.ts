@@ -73,7 +73,8 @@ export class Batch {
   /** @throws StoreError (the promise is rejected) */
   decide(request: StoreRequest): Promise<StoreReply> {
     const failed = this.#failed.size === 0 ? undefined : this.#failed.get(request.id);
-    if (failed !== undefined) return this.#sendAgain(failed, request);
+    if (failed !== undefined && modeOf(failed, request) === request.mode)
+      return this.#sendAgain(failed, request);
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { request, resolve, reject };
       // Others may have been given another instant.
@@ -165,6 +166,11 @@ export class Batch {
     }
     return { batch, keys, args, lane, again: undefined };
   }
+}
+
+/** How an operation was asked for: whoever asks for it in another way does not repeat it. */
+function modeOf({ batch }: Call, { id }: StoreRequest): StoreRequest['mode'] | undefined {
+  return batch.find(({ request }) => request.id === id)?.request.mode;
 }
 
 function pushRequest(

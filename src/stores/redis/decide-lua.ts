@@ -37,7 +37,7 @@ if keep ~= '0' then
     isRecent = sub(kept, 13, 22) == time[1]
   end
 end
-local nextKey, at, last, isCharged = 1, 4, #ARGV, false
+local nextKey, at, last, isCharged, placed = 1, 4, #ARGV, false, 0
 local reply, replies = time[1] .. ' ' .. time[2], false
 local rows = {}
 while at <= last do

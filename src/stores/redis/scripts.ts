@@ -49,16 +49,22 @@ end
 return 1
 `;
 
-/** Blocks a row, lifts its block, or forgets all but the blocks of rows. ARGV: instant or '', what, then its details. */
+/**
+ * Blocks a row, lifts its block, or forgets all but the blocks of rows. ARGV: instant or '', what, then its details. A block
+ * that is over lifts the one before.
+ */
 export const MANAGE: string = `${PRESENT}
 local what, key, existed = ARGV[2], KEYS[1], 0
 local born, till, rest${READ}
 local blocked = (match(rest, ' blocked=(%d+)') or 0) + 0
 local block = match(rest, '^ blocked=%d+ reason=%S*') or match(rest, '^ blocked=%d+') or ''
-local ends = till
+local ends, last = till, 0
 if what == 'block' then
-  local last = ARGV[4] + 0
+  last = ARGV[4] + 0
   if ARGV[3] == 'for' then last = now + last end
+  if last <= now then what = 'unblock' end
+end
+if what == 'block' then
   rest = ' blocked=' .. format('%d', last) .. ARGV[5] .. sub(rest, #block + 1)
   ends = max(till, last)
 elseif what == 'unblock' then

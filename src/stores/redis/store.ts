@@ -7,17 +7,7 @@
 import { checkFields, PolicyError, show } from '../../errors.ts';
 import type { Duration, Millis } from '../../time.ts';
 import { parseDuration } from '../../time.ts';
-import type {
-  Store,
-  StoreBlock,
-  StoreCorrection,
-  StoreKey,
-  StoreLease,
-  StoreLine,
-  StoreReply,
-  StoreRequest,
-  StoreRow,
-} from '../store.ts';
+import type { Store, StoreKey, StoreLease, StoreReply, StoreRequest, StoreRow } from '../store.ts';
 import { Batch } from './batch.ts';
 import { type Commands, commandsOf, type RedisClient } from './client.ts';
 import { DECIDE } from './decide-lua.ts';
@@ -93,27 +83,21 @@ class RedisStore implements Store {
     return this.#batch.decide(request);
   }
 
-  async correct(
-    id: string,
-    how: 'refund' | 'charge',
-    rows: readonly StoreCorrection[],
-    now?: Millis,
-  ): Promise<void> {
+  readonly correct: Store['correct'] = async (id, how, rows, now) => {
     const keys = rows.map((row) => rowKey(this.#prefix, row));
     this.#pushOperation(keys, rows, this.#keeps ? id : undefined);
     const args = [instant(now), this.#remember, how];
     for (const row of rows) pushCharges(args, row);
     await this.#correct.run(keys, args);
-  }
+  };
 
-  async release(id: string, lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<boolean> {
-    return (await this.#onLease('release', lease, rows, now, this.#keeps ? id : undefined)) > 0;
-  }
+  readonly release: Store['release'] = async (id, lease, rows, now) =>
+    (await this.#onLease('release', lease, rows, now, this.#keeps ? id : undefined)) > 0;
 
-  async renew(lease: StoreLease, rows: readonly StoreRow[], now?: Millis): Promise<Millis | undefined> {
+  readonly renew: Store['renew'] = async (lease, rows, now) => {
     const expiresAt = await this.#onLease('renew', lease, rows, now);
     return expiresAt === 0 ? undefined : expiresAt;
-  }
+  };
 
   async #onLease(
     what: string,
@@ -135,25 +119,24 @@ class RedisStore implements Store {
     return Number(await this.#lease.run(keys, args));
   }
 
-  async leave(line: StoreLine, row: StoreKey): Promise<void> {
+  readonly leave: Store['leave'] = async (line, row) => {
     if (line.ticket !== undefined) await this.#leave.run(lineKeys(this.#prefix, row, line), [line.ticket]);
-  }
+  };
 
-  async block(key: StoreKey, block: StoreBlock, now?: Millis): Promise<void> {
+  readonly block: Store['block'] = async (key, block, now) => {
     const until = block.until ?? block.for;
     const args = [instant(now), 'block', block.until === undefined ? 'for' : 'until', String(until)];
     args.push(block.reason === undefined ? '' : ` reason=${escapeId(block.reason)}`);
     await this.#manage.run([rowKey(this.#prefix, key)], args);
-  }
+  };
 
-  async unblock(key: StoreKey, now?: Millis): Promise<boolean> {
-    return Number(await this.#manage.run([rowKey(this.#prefix, key)], [instant(now), 'unblock'])) === 1;
-  }
+  readonly unblock: Store['unblock'] = async (key, now) =>
+    Number(await this.#manage.run([rowKey(this.#prefix, key)], [instant(now), 'unblock'])) === 1;
 
-  async forget(keys: readonly StoreKey[], now?: Millis): Promise<boolean> {
+  readonly forget: Store['forget'] = async (keys, now) => {
     const rows = keys.map((key) => rowKey(this.#prefix, key));
     return Number(await this.#manage.run(rows, [instant(now), 'forget'])) === 1;
-  }
+  };
 
   async evictionPolicy(): Promise<string | undefined> {
     const policy = await this.#eviction.run([], []);

@@ -10,8 +10,9 @@ import type { Host, Limit } from '../../contract/adapter.ts';
 import { FUNCTIONS, HOSTS } from '../../fixtures/adapter-hosts.ts';
 import { send } from '../../fixtures/http.ts';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
+import { sleep, until } from '../../fixtures/sleep.ts';
 
-const LEASE = 900;
+const LEASE = 1500;
 const policy: PolicyDocument = {
   version: 1,
   limits: {
@@ -30,16 +31,6 @@ const policy: PolicyDocument = {
   headers: ['x-ratelimit', 'retry-after'],
 };
 const hosts = Object.entries({ ...HOSTS, ...FUNCTIONS });
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Resolves when something has come true, which may take some seconds. */
-async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (await isTrue()) return;
-    await sleep(10);
-  }
-  throw new Error(`it has not come true: ${isTrue}`);
-}
 
 async function textOf(response: IncomingMessage): Promise<string> {
   let whole = '';
@@ -138,8 +129,9 @@ describe.skipIf(lacksServer())('behind each adapter', async () => {
       expect(await Promise.all(texts)).toEqual(hosts.map(() => 'some more'));
       for (const site of sites) {
         await until(() => site.released.mock.calls.length === 1);
-        // The first renewal has found out; there is no second.
-        expect([site.renewed.mock.calls.length, site.onError.mock.calls]).toEqual([1, []]);
+        // The first renewal that finds out is the last.
+        const held = await Promise.all(site.renewed.mock.results.map(({ value }) => value));
+        expect([held.indexOf(undefined), site.onError.mock.calls]).toEqual([held.length - 1, []]);
       }
     });
   });

@@ -4,8 +4,9 @@ import { isHeadgateError } from 'headgate';
 import type { Store } from 'headgate/distributed';
 import { redisStore } from 'headgate/redis';
 import { describe, expect, it } from 'vitest';
-import { build, endure, serve, sleep } from '../../fixtures/faults.ts';
+import { build, endure, serve } from '../../fixtures/faults.ts';
 import { lacksServer } from '../../fixtures/redis.ts';
+import { sleep } from '../../fixtures/sleep.ts';
 import { storeOver } from '../../fixtures/store-over.ts';
 
 const BUSY = 5000;

@@ -1,7 +1,7 @@
 /** Limits in several slots of a real cluster: `crossSlot: 'reserve'`. */
 
 import * as fc from 'fast-check';
-import type { PolicyDocument } from 'headgate';
+import type { Duration, PolicyDocument } from 'headgate';
 import { createDistributedEngine, type DistributedEngine, type Store } from 'headgate/distributed';
 import { redisStore } from 'headgate/redis';
 import { describe, expect, it } from 'vitest';
@@ -9,6 +9,8 @@ import { histories } from '../../fixtures/distributed-histories.ts';
 import { lacksServer } from '../../fixtures/redis.ts';
 import { clusterClient, startCluster } from '../../fixtures/redis-cluster.ts';
 import { expectSame } from '../../fixtures/same-history.ts';
+import { sleep } from '../../fixtures/sleep.ts';
+import { storeOver } from '../../fixtures/store-over.ts';
 
 const policy = {
   version: 1,
@@ -30,8 +32,6 @@ const policy = {
 } as const satisfies PolicyDocument;
 type Engine = DistributedEngine<typeof policy>;
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 describe.skipIf(lacksServer())('limits in several slots of a cluster', async () => {
   if (lacksServer()) return;
   const nodes = await startCluster();
@@ -40,8 +40,8 @@ describe.skipIf(lacksServer())('limits in several slots of a cluster', async () 
   let turn = 0;
 
   const storeOf = (prefix: string, n = 0): Store => redisStore({ client: clients[n] ?? client, prefix });
-  const build = (prefix: string, store = storeOf(prefix)): Engine =>
-    createDistributedEngine(policy, { store });
+  const build = (prefix: string, store = storeOf(prefix), deadline: Duration = 250): Engine =>
+    createDistributedEngine(policy, { store, deadline });
 
   /** The node of a key. */
   async function nodeOf(key: string): Promise<number> {
@@ -70,7 +70,7 @@ describe.skipIf(lacksServer())('limits in several slots of a cluster', async () 
 
   it('should charge what was admitted and never more than a quota, whoever asks at once', async () => {
     const prefix = `c${turn++}`;
-    const engines = clients.map((_, n) => build(prefix, storeOf(prefix, n)));
+    const engines = clients.map((_, n) => build(prefix, storeOf(prefix, n), '20s'));
     const admitted = new Map<string, number>();
     const count = (row: string): void => void admitted.set(row, (admitted.get(row) ?? 0) + 1);
     let [isOver, denied] = [false, 0];
@@ -127,8 +127,7 @@ describe.skipIf(lacksServer())('limits in several slots of a cluster', async () 
   /** A store that does something when a slot has answered, once. */
   function after(store: Store, slot: string, act: () => unknown): Store {
     let isDue = true;
-    return {
-      ...passing(store),
+    return storeOver(store, {
       decide: async (request) => {
         const reply = await store.decide(request);
         if (!isDue || !request.rows.some(({ partition }) => partition.slot.includes(slot))) return reply;
@@ -136,14 +135,14 @@ describe.skipIf(lacksServer())('limits in several slots of a cluster', async () 
         await act();
         return reply;
       },
-    };
+    });
   }
 
   it('should stay within its bounds when a node stands still before something is given back', async () => {
     const prefix = `f${turn++}`;
     const apiKey = await idOn(0, prefix, 'apiKey');
     const call = await idOn(1, prefix, 'call');
-    await build(prefix).check({ group: 'say', apiKey: 'other', call, cost: 40 });
+    await build(prefix, storeOf(prefix), '20s').check({ group: 'say', apiKey: 'other', call, cost: 40 });
     const pid = nodes[0]?.pid ?? 0;
     const engine = build(
       prefix,
@@ -188,7 +187,7 @@ describe.skipIf(lacksServer())('limits in several slots of a cluster', async () 
     const prefix = `f${turn++}`;
     const apiKey = await idOn(0, prefix, 'apiKey');
     const call = await idOn(1, prefix, 'call');
-    await build(prefix).check({ group: 'say', apiKey: 'other', call, cost: 40 });
+    await build(prefix, storeOf(prefix), '20s').check({ group: 'say', apiKey: 'other', call, cost: 40 });
     const engine = build(
       prefix,
       after(storeOf(prefix), 'call', () => nodes[0]?.kill()),
@@ -224,19 +223,4 @@ describe.skipIf(lacksServer())('limits in several slots of a cluster', async () 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   for (const end = Date.now() + 20_000; !(await isSo().catch(() => false)); await sleep(50))
     if (Date.now() > end) throw new Error('it does not come about');
-}
-
-/** The same store as an object of its own. */
-function passing(store: Store): Store {
-  return {
-    ...{ algorithms: store.algorithms, isPartitioned: store.isPartitioned },
-    decide: (request) => store.decide(request),
-    correct: (...call) => store.correct(...call),
-    release: (...call) => store.release(...call),
-    renew: (...call) => store.renew(...call),
-    leave: (...call) => store.leave(...call),
-    block: (...call) => store.block(...call),
-    unblock: (...call) => store.unblock(...call),
-    forget: (...call) => store.forget(...call),
-  };
 }

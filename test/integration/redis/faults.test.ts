@@ -1,8 +1,9 @@
 /** What may happen between an engine and its server while requests go on: each is answered in time, and the service recovers by itself. */
 
 import { describe, expect, it } from 'vitest';
-import { build, endure, PATIENT, serve, sleep } from '../../fixtures/faults.ts';
+import { build, endure, PATIENT, serve } from '../../fixtures/faults.ts';
 import { freePort, ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
+import { sleep } from '../../fixtures/sleep.ts';
 import { startProxy } from '../../fixtures/tcp-proxy.ts';
 
 describe.skipIf(lacksServer())('a server that fails', () => {

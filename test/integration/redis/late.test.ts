@@ -1,9 +1,15 @@
 /** Replies that come when the caller has been told something else. */
 
-import { createDistributedEngine, type Store, type StoreReply } from 'headgate/distributed';
+import {
+  createDistributedEngine,
+  type DistributedEngineOptions,
+  type Store,
+  type StoreReply,
+} from 'headgate/distributed';
 import { redisStore } from 'headgate/redis';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
+import { sleep, until } from '../../fixtures/sleep.ts';
 import { storeOver } from '../../fixtures/store-over.ts';
 
 const reads = { algorithm: 'token-bucket', quota: 10, window: '1h', per: 'account' } as const;
@@ -22,13 +28,13 @@ const policy = {
     shared: { limits: ['shared'] },
     call: { limits: ['strict', 'calls'] },
     loose: { limits: ['lenient', 'loose'] },
-    line: { limits: ['strict', 'calls'], queue: { size: 3, timeout: '5s' } },
+    line: { limits: ['strict', 'calls'], queue: { size: 3, timeout: '20s' } },
+    pace: { limits: ['strict'], queue: { size: 3, timeout: '20s' } },
   },
   unmatched: 'deny',
 } as const;
 
-const DEADLINE = 100;
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const DEADLINE = 400;
 
 /** The next replies of a store are kept back until they are let go. */
 interface Gate {
@@ -69,6 +75,7 @@ function gated(store: Store): [Store, Gate] {
     },
     correct: (...args) => follow(store.correct(...args)),
     release: (...args) => follow(store.release(...args)),
+    leave: (...args) => follow(store.leave(...args)),
   });
   return [over, gate];
 }
@@ -78,11 +85,12 @@ describe.skipIf(lacksServer())('a reply that comes too late', async () => {
   const client = ioredis(server?.port ?? 0);
   let turn = 0;
   let gate: Gate;
+  let store: Store;
   let engine: ReturnType<typeof build>;
   let other: ReturnType<typeof build>;
 
-  function build(store: Store, deadline: number) {
-    return createDistributedEngine(policy, { store, deadline });
+  function build(store: Store, deadline: number, options: Partial<DistributedEngineOptions> = {}) {
+    return createDistributedEngine(policy, { store, deadline, ...options });
   }
 
   async function left(group: keyof typeof policy.groups): Promise<number[]> {
@@ -91,10 +99,9 @@ describe.skipIf(lacksServer())('a reply that comes too late', async () => {
 
   beforeEach(async () => {
     const plain = redisStore({ client, prefix: `l${turn++}` });
-    const [store, shut] = gated(plain);
-    gate = shut;
+    [store, gate] = gated(plain);
     engine = build(store, DEADLINE);
-    other = build(plain, 5000);
+    other = build(plain, 20_000);
     await other.peek({ group: 'line', account: 'x' });
   });
 
@@ -156,6 +163,58 @@ describe.skipIf(lacksServer())('a reply that comes too late', async () => {
     expect([again.allowed, await left('call'), await again.release()]).toEqual([true, [9, 1], true]);
   });
 
+  it('should not be remembered as a denial of what it takes until it is given back', async () => {
+    let correct = (): void => undefined;
+    const isAsked = new Promise<void>((resolve) => {
+      correct = resolve;
+    });
+    const slow = storeOver(store, { correct: (...args) => isAsked.then(() => store.correct(...args)) });
+    const caching = build(slow, DEADLINE, { denialCache: 10 });
+    gate.isShut = true;
+    const all = { group: 'strict', account: 'x', cost: 10 } as const;
+    expect((await caching.check(all)).reason).toBe('store-failure');
+    await gate.open();
+    const denied = [await caching.check(all), await caching.check(all)];
+    expect(denied.map(({ source, reason }) => [source, reason])).toEqual([
+      ['store', 'quota'],
+      ['local', 'quota'],
+    ]);
+    correct();
+    await until(async () => (await left('strict'))[0] === 10);
+    await sleep(10);
+    expect(await caching.check(all)).toMatchObject({ allowed: true, source: 'store' });
+  });
+
+  it('should break nothing where the store cannot even be asked to take it back', async () => {
+    const rejections: unknown[] = [];
+    const onRejection = (reason: unknown): unknown => rejections.push(reason);
+    process.on('unhandledRejection', onRejection);
+    const broken = vi.fn(() => {
+      throw new Error('broken');
+    });
+    const throwing = build(storeOver(store, { correct: broken, release: broken, leave: broken }), DEADLINE);
+    gate.isShut = true;
+    await Promise.all([
+      throwing.check({ group: 'strict', account: 'x' }),
+      throwing.tryAcquire({ group: 'call', account: 'x' }),
+    ]);
+    await gate.open();
+    await sleep(10);
+    process.off('unhandledRejection', onRejection);
+    expect([broken.mock.calls.length, rejections]).toEqual([3, []]);
+  });
+
+  it('should not leave a place in line to whoever was told that there is none', async () => {
+    const line = { group: 'line', account: 'x' } as const;
+    await other.tryAcquire({ ...line, cost: { permits: 2 } });
+    gate.isShut = true;
+    expect((await engine.acquire(line)).reason).toBe('store-failure');
+    const places = async (): Promise<string[]> => client.keys(`l${turn - 1}:*queue`);
+    expect(await places()).toHaveLength(1);
+    await gate.open();
+    expect(await places()).toEqual([]);
+  });
+
   describe('while somebody waits', () => {
     const line = { group: 'line', account: 'x' } as const;
 
@@ -163,16 +222,16 @@ describe.skipIf(lacksServer())('a reply that comes too late', async () => {
     async function waitUnheard(signal?: AbortSignal): Promise<ReturnType<typeof engine.acquire>> {
       const held = await other.tryAcquire({ ...line, cost: { permits: 2 } });
       const waiting = engine.acquire(line, { signal });
-      while ((await client.keys(`l${turn - 1}:*queue`)).length === 0) await sleep(5);
+      await until(async () => (await client.keys(`l${turn - 1}:*queue`)).length > 0);
       gate.isShut = true;
       await held.release();
-      while ((await left('call'))[1] !== 1) await sleep(5);
+      await until(async () => (await left('call'))[1] === 1);
       return waiting;
     }
 
     it('should be found by the waiter that looks again, which then holds it', async () => {
       const waiting = waitUnheard();
-      while (!gate.isShut || (await left('call'))[1] !== 1) await sleep(5);
+      await until(async () => gate.isShut && (await left('call'))[1] === 1);
       await sleep(DEADLINE);
       await gate.open();
       const admission = await waiting;
@@ -181,16 +240,36 @@ describe.skipIf(lacksServer())('a reply that comes too late', async () => {
       expect([await admission.release(), await left('call')]).toEqual([true, [8, 2]]);
     });
 
+    it.each(['before', 'after'])(
+      'should be charged once for a rate, when it came %s the one that counts',
+      async (when) => {
+        const sms = { group: 'pace', account: 'x' } as const;
+        const all = await other.check({ ...sms, cost: 10 });
+        const waiting = engine.acquire(sms);
+        await until(async () => (await client.keys(`l${turn - 1}:*queue`)).length > 0);
+        gate.isShut = true;
+        await other.refund(all);
+        await until(async () => (await left('strict'))[0] === 9);
+        await sleep(DEADLINE);
+        if (when === 'before') await gate.open();
+        gate.isShut = false;
+        expect((await waiting).allowed).toBe(true);
+        if (when === 'after') expect(await left('strict')).toEqual([8]);
+        await gate.open();
+        await until(async () => (await left('strict'))[0] === 9);
+      },
+    );
+
     it.each(['before', 'after'])('should be given back when it came %s the waiter gave up', async (when) => {
       const controller = new AbortController();
       const waiting = waitUnheard(controller.signal);
       const ended = expect(waiting).rejects.toBe('enough');
-      while (!gate.isShut || (await left('call'))[1] !== 1) await sleep(5);
+      await until(async () => gate.isShut && (await left('call'))[1] === 1);
       await sleep(2 * DEADLINE);
       if (when === 'before') await gate.letOneGo();
       controller.abort('enough');
       await ended;
-      if (when === 'before') while ((await left('call'))[1] !== 2) await sleep(5);
+      if (when === 'before') await until(async () => (await left('call'))[1] === 2);
       await gate.open();
       expect(await left('call')).toEqual([9, 2]);
       expect(await client.keys(`l${turn - 1}:*queue`)).toEqual([]);

@@ -2,8 +2,10 @@
 
 import { createDistributedEngine } from 'headgate/distributed';
 import { redisStore } from 'headgate/redis';
+import { manualClock } from 'headgate/testing';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
+import { storeAt } from '../../fixtures/store-at.ts';
 
 const LEASE = 300;
 const policy = {
@@ -21,21 +23,29 @@ const policy = {
   unmatched: 'deny',
 } as const;
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 describe.skipIf(lacksServer())('an admission', async () => {
   const server = lacksServer() ? undefined : await startServer();
   const client = ioredis(server?.port ?? 0);
   let turn = 0;
   let engine: ReturnType<typeof build>;
-  const build = () =>
-    createDistributedEngine(policy, { store: redisStore({ client, prefix: `p${turn++}` }) });
+  const clock = manualClock(1_760_000_000_000);
+  const build = () => {
+    const store = storeAt(redisStore({ client, prefix: `p${turn++}` }), clock);
+    return createDistributedEngine(policy, { store, clock, deadline: '1h' });
+  };
   beforeEach(() => {
     engine = build();
   });
   const ask = (group: 'call' | 'trial' | 'read') => engine.tryAcquire({ group, account: 'x' });
   const left = async (group: 'call' | 'trial') =>
     (await engine.peek({ group, account: 'x' })).limits[0]?.remaining;
+  /** Time in which what is asked is answered, however long that takes: a reply comes after those to what was asked before. */
+  const pass = async (length: number) => {
+    for (const end = clock.now() + length; clock.now() < end; ) {
+      clock.advance(LEASE / 10);
+      await left('call');
+    }
+  };
 
   it('should hold permits until they are released, and none where it has none', async () => {
     const [call, read] = [await ask('call'), await ask('read')];
@@ -55,10 +65,10 @@ describe.skipIf(lacksServer())('an admission', async () => {
     ]);
     const { signal } = trial;
     const stop = trial.keep();
-    await sleep(2.5 * LEASE);
+    await pass(2.5 * LEASE);
     expect([signal.aborted, await left('trial')]).toEqual([false, 8]);
     stop();
-    await sleep(1.5 * LEASE);
+    await pass(1.5 * LEASE);
     expect([signal.aborted, await left('trial'), await trial.renew()]).toEqual([false, 9, true]);
     expect([await trial.release(), await trial.release()]).toEqual([true, false]);
   });
@@ -66,10 +76,10 @@ describe.skipIf(lacksServer())('an admission', async () => {
   it('should be kept until that is called off', async () => {
     const call = await ask('call');
     const stop = call.keep();
-    await sleep(2.5 * LEASE);
+    await pass(2.5 * LEASE);
     expect([call.signal.aborted, await left('call')]).toEqual([false, 0]);
     stop();
-    await sleep(1.5 * LEASE);
+    await pass(1.5 * LEASE);
     expect([call.signal.aborted, await left('call')]).toEqual([true, 1]);
   });
 

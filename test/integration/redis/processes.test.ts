@@ -7,14 +7,14 @@ import { redisStore } from 'headgate/redis';
 import { manualClock } from 'headgate/testing';
 import { describe, expect, it } from 'vitest';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
-import { holding, listen, type Sighting, workers } from '../../fixtures/redis-processes.ts';
+import { gone, holding, listen, type Sighting, workers } from '../../fixtures/redis-processes.ts';
 import { KEYS, type Line, shared, told } from '../../fixtures/redis-shared.ts';
+import { sleep, until } from '../../fixtures/sleep.ts';
 
 const PROCESSES = 8;
 const CALLS = 5000;
 const LEASE = 2000;
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const SLACK = 1000;
 
 /** An operation that took its turn at the server. */
 type Turn = readonly [at: number, line: Line];
@@ -57,6 +57,13 @@ describe.skipIf(lacksServer())('processes that share a server', async () => {
   const look = ioredis(port);
   const { start } = workers();
 
+  const thereIn = (prefix: string) =>
+    createDistributedEngine(shared, { store: redisStore({ client: look, prefix }), deadline: '20s' });
+
+  /** The latest score of a set: when the last of it is given up, by the server's clock. */
+  const lastOf = async (key: string): Promise<number> =>
+    Number((await look.zrange(key, -1, -1, 'WITHSCORES'))[1]);
+
   it('should decide in all as one engine in process does, one call after the other', async () => {
     const stop = await listen(port);
     const started = performance.now();
@@ -81,7 +88,7 @@ describe.skipIf(lacksServer())('processes that share a server', async () => {
     expect(differences).toEqual([]);
 
     // What is left is left of what the replay has admitted, for every limit of every account.
-    const there = createDistributedEngine(shared, { store: redisStore({ client: look, prefix: 'all' }) });
+    const there = thereIn('all');
     for (const account of KEYS) {
       for (const group of ['read', 'write', 'back', 'call'] as const) {
         const remote = await there.peek({ group, account });
@@ -138,34 +145,39 @@ describe.skipIf(lacksServer())('processes that share a server', async () => {
     }
     const most = Math.max(...samples);
     for (const worker of running) worker.kill('SIGKILL');
+    await Promise.all(running.map(gone));
     const died = Date.now();
-    while ((await live()) > 0 && Date.now() - died < 2 * LEASE) await sleep(5);
+    const last = await lastOf('held:{account=x}:lines:leases');
+    await until(async () => (await live()) === 0);
     const spent = Date.now() - died;
     console.log(
       `four processes, ${kills} kills: at most ${most} of 25 held (${samples.length} looks), all back after ${spent} ms`,
     );
     expect(most).toBeLessThanOrEqual(25);
     expect(most).toBeGreaterThan(20);
-    expect(spent).toBeGreaterThan(0);
-    expect(spent).toBeLessThan(LEASE + 100);
-    const there = createDistributedEngine(shared, { store: redisStore({ client: look, prefix: 'held' }) });
+    expect(last - died).toBeGreaterThan(0);
+    // The server may still have had something of theirs to read.
+    expect(last - died).toBeLessThanOrEqual(LEASE + SLACK);
+    const there = thereIn('held');
     expect((await there.peek({ group: 'line', account: 'x' })).remaining).toBe(25);
   }, 60_000);
 
   it('should get back permits and places of a process that is killed', async () => {
-    const there = createDistributedEngine(shared, { store: redisStore({ client: look, prefix: 'sat' }) });
+    const there = thereIn('sat');
     const sitting = start('sit', port, 'sat', 20);
     await holding(sitting);
-    while ((await look.keys('sat:*:queue')).length === 0) await sleep(5);
+    await until(async () => (await look.keys('sat:*:queue')).length > 0);
     const line = { group: 'line', account: 'x' } as const;
     expect((await there.peek(line)).remaining).toBe(5);
     // Five are left, but it waits for twenty, and nobody passes it.
     expect((await there.tryAcquire(line)).reason).toBe('concurrency');
     sitting.kill('SIGKILL');
+    await gone(sitting);
     const died = Date.now();
+    expect((await lastOf('sat:{account=x}:line:x:seen')) - died).toBeLessThanOrEqual(3000 + SLACK);
     const first = await there.acquire(line);
     const place = Date.now() - died;
-    expect([first.allowed, place < 3200]).toEqual([true, true]);
+    expect(first.allowed).toBe(true);
     expect((await there.peek(line)).remaining).toBe(24);
     console.log(`killed while holding 20 permits and a place in line: all back after ${place} ms`);
   });

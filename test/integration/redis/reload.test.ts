@@ -338,7 +338,9 @@ describe.skipIf(lacksServer())('a reload of one of several processes', async () 
 
   it('should decide those who wait by the new policy, in the places they have', async () => {
     const prefix = `e${turn++}`;
-    const [one, other] = [0, 1].map(() => createDistributedEngine(base, { store: storeOf(prefix) }));
+    const [one, other] = [0, 1].map(() =>
+      createDistributedEngine(base, { store: storeOf(prefix), deadline: PATIENT }),
+    );
     if (one === undefined || other === undefined) throw new Error('two engines');
     await one.tryAcquire(call);
     const order: string[] = [];
@@ -376,9 +378,9 @@ describe.skipIf(lacksServer())('a reload of one of several processes', async () 
     ],
   ])('should have nobody stand in a line that %s', async (_title, more, outcome) => {
     const prefix = `e${turn++}`;
-    const one = createDistributedEngine(base, { store: storeOf(prefix) });
+    const one = createDistributedEngine(base, { store: storeOf(prefix), deadline: PATIENT });
     await one.tryAcquire(call);
-    const waiting = one.acquire(call, { timeout: 300 }).catch((error: unknown) => error);
+    const waiting = one.acquire(call, { timeout: 2000 }).catch((error: unknown) => error);
     await until(async () => (await client.keys(`${prefix}:*:call:x:queue`)).length === 1);
     const global = { algorithm: 'fixed-window', quota: 100, window: '1m' };
     one.reload(withLimits({ global }, more));

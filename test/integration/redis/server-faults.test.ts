@@ -3,9 +3,10 @@
 import { createDistributedEngine } from 'headgate/distributed';
 import { redisStore } from 'headgate/redis';
 import { describe, expect, it } from 'vitest';
-import { build, endure, PATIENT, serve, sleep } from '../../fixtures/faults.ts';
+import { build, endure, PATIENT, serve } from '../../fixtures/faults.ts';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
 import { lacksShift, startShiftedServer } from '../../fixtures/shifted-server.ts';
+import { sleep } from '../../fixtures/sleep.ts';
 import { storeOver } from '../../fixtures/store-over.ts';
 
 const strict = { group: 'strict', account: 'x' } as const;

@@ -28,7 +28,7 @@ const policy = definePolicy({
   headers: ['x-ratelimit', 'retry-after', 'draft-11'],
 });
 
-function alone() {
+function alone(methods: Partial<Store> = {}) {
   const failing = vi.fn(() =>
     Promise.reject(new StoreError({ code: 'gone', path: 'store', value: 0, message: '' })),
   );
@@ -43,6 +43,7 @@ function alone() {
     block: failing,
     unblock: failing,
     forget: failing,
+    ...methods,
   };
   const clock = manualClock(1_000_000);
   return { clock, failing, engine: createDistributedEngine(policy, { store, clock }) };
@@ -107,6 +108,23 @@ describe('a distributed engine whose store fails', () => {
     // By then, nobody waits for the store any more.
     clock.advance('250ms');
     expect([denied.holdsPermits, clock.nextWake, await denied.release()]).toEqual([false, undefined, false]);
+  });
+
+  it('should decide by its share also what was asked before a reload', async () => {
+    const { clock, engine } = alone({ decide: () => new Promise(() => undefined) });
+    const asked = [
+      engine.check({ group: 'share', account: 'x' }),
+      engine.tryAcquire({ group: 'line', account: 'x' }),
+    ];
+    const { shared, ...limits } = policy.limits;
+    engine.reload({ ...policy, limits: { ...limits, shared: { ...shared, quota: 40 } } });
+    const { line: _, ...groups } = policy.groups;
+    engine.reload({ ...policy, groups });
+    clock.advance('250ms');
+    expect((await Promise.all(asked)).map(({ source, quota, reason }) => [source, quota, reason])).toEqual([
+      ['local', 5, 'ok'],
+      ['fallback', 9, 'store-failure'],
+    ]);
   });
 
   it('should ask nothing for whoever has given up before', async () => {

@@ -48,6 +48,13 @@ describe('calls of the Redis store', () => {
     expect(sent[2]).not.toEqual(sent[0]);
   });
 
+  it('should not be sent again for an operation that is asked for in another way', async () => {
+    const { sent, store } = fake([new Error('connection lost'), REPLY]);
+    await expect(store.decide(request('a'))).rejects.toMatchObject({ code: 'failed' });
+    await store.decide({ ...request('a'), mode: 'peek' });
+    expect(sent.map((args) => args.find((arg) => /^[a-z]1$/.test(arg)))).toEqual(['c1', 'p1']);
+  });
+
   it('should have lanes of their own while they are under way, else the same, and be numbered', async () => {
     const { sent, store } = fake([REPLY, new Promise(() => undefined), REPLY]);
     await store.decide(request('first'));
