@@ -1,7 +1,7 @@
 /**
  * The laboratory: workloads and traces in, the truth about each limiter out. Start with {@link compare}.
  *
- * @module
+ * @module headgate/lab
  */
 
 export type { Arrival, Clients, Denied, Workload } from './arrival.ts';

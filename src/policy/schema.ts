@@ -90,7 +90,9 @@ const limitEntries = {
     ),
   ),
   candidate: v.optional(candidate),
-  nearLimit: v.optional(described(share, 'Share of the quota whose use is an event; default 0.8.')),
+  nearLimit: v.optional(
+    described(share, 'Share of the quota, above 0 to 1, at which the event near-limit is told; default 0.8.'),
+  ),
   onStoreFailure: v.optional(
     described(
       v.picklist(['deny', 'allow', 'local']),

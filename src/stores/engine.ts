@@ -2,7 +2,7 @@
  * headgate/distributed: the engine for more than one process. Policy, descriptors and decisions are those of
  * `createEngine`; the state is in a store, and so every answer is a promise.
  *
- * @module
+ * @module headgate/distributed
  */
 
 import {

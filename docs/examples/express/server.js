@@ -1,7 +1,7 @@
 // Express with limits, its own router naming the group of a route: `node docs/examples/express/server.js`.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { apiKeyFrom, createEngine, definePolicy } from 'headgate';
+import { apiKeyFrom, clientAddress, createEngine, definePolicy } from 'headgate';
 import { headgate } from 'headgate/express';
 
 // Its types are a package of their own; with them, import it as usual.
@@ -34,7 +34,7 @@ export function createApp(options = {}) {
   // Only logins that fail count.
   const onLogin = headgate(engine, {
     group: 'login',
-    identify: ({ ip }) => ({ ip }),
+    identify: ({ ip }) => ({ ip: clientAddress({ peer: ip }) }),
     countWhen: ({ statusCode }) => statusCode === 401,
   });
   app.post('/login', onLogin, (request, response) =>

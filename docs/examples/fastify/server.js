@@ -1,7 +1,7 @@
 // Fastify with limits, its routes naming their groups: `node docs/examples/fastify/server.js`.
 import { fileURLToPath } from 'node:url';
 import fastify from 'fastify';
-import { createEngine, definePolicy } from 'headgate';
+import { clientAddress, createEngine, definePolicy } from 'headgate';
 import { headgate } from 'headgate/fastify';
 
 const policy = definePolicy({
@@ -22,7 +22,7 @@ export async function createApp(options = {}) {
   const app = fastify();
   await app.register(headgate, {
     engine: createEngine(policy, options),
-    identify: ({ ip }) => ({ ip }),
+    identify: ({ ip }) => ({ ip: clientAddress({ peer: ip }) }),
     onError: (error, request) => request.log.error(error),
   });
   app.get('/items', () => ['a', 'b']);

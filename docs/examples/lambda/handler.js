@@ -1,5 +1,5 @@
 // A function behind an HTTP API or a function URL, with limits. Each instance has budgets of its own.
-import { createEngine, definePolicy } from 'headgate';
+import { clientAddress, createEngine, definePolicy } from 'headgate';
 import { headgate } from 'headgate/lambda';
 
 const policy = definePolicy({
@@ -17,6 +17,10 @@ const policy = definePolicy({
 
 export const handler = headgate(
   createEngine(policy),
-  { identify: (/** @type {Event} */ event) => ({ ip: event.requestContext.http.sourceIp }) },
+  {
+    identify: (/** @type {Event} */ { requestContext: { http } }) => ({
+      ip: clientAddress({ peer: http.sourceIp }),
+    }),
+  },
   async (event) => ({ path: event.rawPath }),
 );

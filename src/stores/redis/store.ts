@@ -1,7 +1,7 @@
 /**
  * headgate/redis: a store on Redis or Valkey, over the client you have.
  *
- * @module
+ * @module headgate/redis
  */
 
 import { checkFields, PolicyError, show } from '../../errors.ts';
