@@ -43,9 +43,9 @@ if (!wanted.isPartial || wanted.write) {
   const fresh = [{ id: FRESH_ID }, { id: `${FRESH_ID}-least` }];
   const redis = REDIS_IDS.map((id) => ({ id }));
   const order = [...CASES, ...requests, ...fresh, ...redis, ...BUNDLES].map(({ id }) => id);
-  const all = wanted.isPartial ? merge(cases, order) : cases;
+  const published = cases.map((each) => ({ ...each, command }));
+  const all = wanted.isPartial ? merge(published, order) : published;
   const results: Results = {
-    command,
     ...environs,
     checksum,
     bars: judge(BARS, all),

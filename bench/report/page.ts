@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import type { CaseResult } from '../case.ts';
 import { figure, median, ratios } from '../statistics.ts';
-import type { Results } from './results.ts';
+import type { Published, Results } from './results.ts';
 import { asMarkdown, tablesOf, verdictTable } from './tables.ts';
 import type { Verdict } from './verdicts.ts';
 
@@ -13,14 +13,12 @@ export function writePage(results: Results): void {
 }
 
 function page(results: Results): string {
-  const { command, node, cpu, cores, bars, cases, versions } = results;
-  const dates = cases.map(({ date }) => date.slice(0, 10)).sort();
-  const [from = '', to = ''] = [dates[0], dates.at(-1)];
+  const { node, cpu, cores, bars, cases, versions } = results;
   const tables = tablesOf(cases);
   return [
     '# Benchmarks',
     '<!-- Written by `npm run bench`; change bench/report/page.ts instead. -->',
-    `\`${command}\` on ${from === to ? from : `${from} to ${to}`}, Node ${node}, ${cpu}, ${cores} cores. The figures are of that machine; the ratios travel better. ` +
+    `${runs(cases)}. Node ${node}, ${cpu}, ${cores} cores. The figures are of that machine; the ratios travel better. ` +
       'Run it yourself: it takes about 20 minutes, and `npm run bench -- --only P1,P5 --quick` takes seconds.',
     '## Bars',
     counts(bars),
@@ -37,6 +35,21 @@ function page(results: Results): string {
       .map(([name, version]) => `${name} ${version}`)
       .join(', '),
   ].join('\n\n');
+}
+
+/** The commands that measured it, the one that measured most of it first. */
+function runs(cases: readonly Published[]): string {
+  const byCommand = new Map<string, Published[]>();
+  for (const each of cases) byCommand.set(each.command, [...(byCommand.get(each.command) ?? []), each]);
+  return [...byCommand]
+    .sort(([, a], [, b]) => b.length - a.length)
+    .map(([command, rows], i) => {
+      const dates = rows.map(({ date }) => date.slice(0, 10)).sort();
+      const [from = '', to = ''] = [dates[0], dates.at(-1)];
+      const share = i === 0 ? '' : `; ${rows.length} of ${cases.length} rows by `;
+      return `${share}\`${command}\` on ${from === to ? from : `${from} to ${to}`}`;
+    })
+    .join('');
 }
 
 function counts(bars: readonly Verdict[]): string {

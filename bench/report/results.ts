@@ -4,8 +4,12 @@ import { cpus } from 'node:os';
 import type { CaseResult } from '../case.ts';
 import type { Verdict } from './verdicts.ts';
 
-export interface Results {
+/** What came of a case, and the command that measured it. */
+export interface Published extends CaseResult {
   readonly command: string;
+}
+
+export interface Results {
   readonly node: string;
   readonly cpu: string;
   readonly cores: number;
@@ -14,7 +18,7 @@ export interface Results {
   readonly versions: Readonly<Record<string, string>>;
   readonly checksum: number;
   readonly bars: readonly Verdict[];
-  readonly cases: readonly CaseResult[];
+  readonly cases: readonly Published[];
 }
 
 const FILE = new URL('../results/latest.json', import.meta.url);
@@ -32,7 +36,7 @@ export function environment(): Pick<Results, 'node' | 'cpu' | 'cores' | 'date' |
 }
 
 /** Cases of the last published run, with those that were measured again in their place. */
-export function merge(cases: readonly CaseResult[], order: readonly string[]): CaseResult[] {
+export function merge(cases: readonly Published[], order: readonly string[]): Published[] {
   let before: Results | undefined;
   try {
     before = JSON.parse(readFileSync(FILE, 'utf8'));
