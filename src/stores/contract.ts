@@ -178,10 +178,10 @@ export interface DistributedEngine<P extends PolicyDocument = PolicyDocument> {
   stats(): DistributedStats;
   /**
    * Puts another policy in force in this process, from this call on; if it is faulty, also for this store, nothing has
-   * changed. Usage is in the store and goes on by limit name, whichever policy other processes have: when quotas, bursts,
-   * tiers, overrides or patterns change, and the window of a token bucket. Another window of another algorithm, another
-   * algorithm, partition, unit or mode begins anew, and finds what it has used when it comes back. Whoever waits keeps the
-   * place and is decided by the new policy; leases live on.
+   * changed. Usage is in the store and carries over by limit name, whichever policy other processes have: where quotas,
+   * bursts, tiers, overrides or patterns change, and where the window of a token bucket does. A limit of which something else
+   * changes (its algorithm, partition, unit or mode, the window of any other algorithm) begins anew; changed back, it finds
+   * what it had used, if that has not expired. Whoever waits keeps the place and is decided by the new policy; leases live on.
    *
    * @param policy - the whole new document
    * @returns what changed, and what becomes of usage
