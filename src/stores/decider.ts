@@ -129,7 +129,7 @@ export class Decider {
       if (admission.allowed || isLast) this.#tellAlone(call, admission);
       return { admission, ticket };
     }
-    if (reply.agreed) this.#claim(call, inquest, reply, now);
+    if (reply.agreed) this.#claim(call, reply, now);
     const taken = reply.ticket === 'full' ? undefined : reply.ticket;
     const { mustWait, isHeld, fence, expiresAt } = reply;
     const admission = inquest.decide(reply, reply.now, mustWait ? 'peek' : 'charge', (isAgreed) => {
@@ -153,14 +153,16 @@ export class Decider {
       const isLast = taken === undefined || keep === 0;
       return isLast ? told(refused, inquiry, this.#ledger.onDecided) : refused;
     });
+    if (!reply.agreed && taken === undefined) this.abandon(call);
     return { admission, ticket: taken };
   }
 
   /** What to do with a reply that comes too late. */
   #onLate(call: Call, inquest: Inquest, now: Millis | undefined): OnLate {
     return (reply, store) => {
-      if (call.told === undefined && call.granted === undefined) call.unclaimed = reply;
-      else if (isSurplus(call, reply)) this.#giveBack({ call, inquest, reply, now }, store);
+      if (call.told === undefined && call.granted === undefined) {
+        if (reply.agreed) call.unclaimed = [...(call.unclaimed ?? []), reply];
+      } else if (isSurplus(call, reply)) this.#giveBack({ call, inquest, reply, now }, store);
       const [first] = inquest.rows;
       const { ticket } = reply;
       const line = ticket === 'full' ? undefined : this.#line(call, 0, ticket, 0);
@@ -170,21 +172,28 @@ export class Decider {
   }
 
   /** A reply is what the caller gets; what came too late before it is surplus. */
-  #claim(call: Call, inquest: Inquest, { fence }: StoreReply, now: Millis | undefined): void {
-    const { unclaimed: reply } = call;
-    call.unclaimed = undefined;
+  #claim(call: Call, { fence }: StoreReply, now: Millis | undefined): void {
     call.granted = fence;
-    if (reply !== undefined && isSurplus(call, reply))
-      this.#giveBack({ call, inquest, reply, now }, this.#desk.store);
+    this.#clear(call, now);
   }
 
-  #giveBack(late: LateReply, store: Store): void {
+  /** Gives back what came too late and is surplus, now that it is known what the caller has. */
+  #clear(call: Call, now: Millis | undefined): void {
+    const { inquest, unclaimed = [] } = call;
+    call.unclaimed = [];
+    for (const reply of unclaimed)
+      if (inquest !== undefined && isSurplus(call, reply))
+        this.#giveBack({ call, inquest, reply, now }, this.#desk.store);
+  }
+
+  #giveBack(late: Omit<LateReply, 'id'>, store: Store): void {
     // Who was denied in the meantime, for want of it, is not to be denied any longer.
-    void giveBack(late, store).then(() => this.local.forgetDenials());
+    void giveBack({ ...late, id: this.#desk.nextId() }, store).then(() => this.local.forgetDenials());
   }
 
   #tellAlone<T extends AnyAdmission>(call: Call, admission: T): T {
     call.told = admission.allowed ? 'admitted' : 'denied';
+    this.#clear(call, undefined);
     return admission;
   }
 
@@ -240,11 +249,8 @@ export class Decider {
 
   /** Asks no more for this request: what was granted too late, or will be, is given back. */
   abandon(call: Call): void {
-    const { inquest, unclaimed: reply } = call;
     call.told = 'denied';
-    call.unclaimed = undefined;
-    if (inquest !== undefined && reply !== undefined)
-      this.#giveBack({ call, inquest, reply, now: undefined }, this.#desk.store);
+    this.#clear(call, undefined);
   }
 }
 

@@ -7,6 +7,8 @@ import type { Store, StoreReply } from './store.ts';
 
 /** One that came when its caller had been told something else, or is about to ask again. */
 export interface LateReply {
+  /** Of what is done about it: one request may have several such replies. */
+  readonly id: string;
   readonly call: Call;
   readonly inquest: Inquest;
   readonly reply: StoreReply;
@@ -21,12 +23,12 @@ export interface LateReply {
  *
  * @returns when it has been tried; nobody hears why it failed
  */
-export async function giveBack({ call, inquest, reply, now }: LateReply, store: Store): Promise<void> {
-  const { id, leaseId, rules, group } = call;
+export async function giveBack({ id, call, inquest, reply, now }: LateReply, store: Store): Promise<void> {
+  const { leaseId, rules, group } = call;
   const { agreed, fence } = reply;
-  if (!agreed || (fence > 0 && leaseId !== id)) return;
+  if (!agreed || (fence > 0 && leaseId !== call.id)) return;
   const acts: (() => Promise<unknown>)[] = [];
-  if (fence > 0) acts.push(() => store.release(`${id}.late`, { id }, inquest.rows, now));
+  if (fence > 0) acts.push(() => store.release(id, { id: leaseId }, inquest.rows, now));
   if (call.told !== 'admitted') {
     const { inquiry } = group?.entrance ?? rules.policy.unmatched;
     const answer = inquest.decide(
