@@ -139,7 +139,8 @@ class StoreEngine implements DistributedEngine, Desk {
       onStoreEvent?.(event);
     };
     this.#guard = new GuardedStore(store, clock, patienceFrom(options), tell);
-    this.store = store.isPartitioned ? new ReservingStore(this.#guard) : this.#guard;
+    const onGivenBack = (): void => this.#decider.local.forgetDenials();
+    this.store = store.isPartitioned ? new ReservingStore(this.#guard, onGivenBack) : this.#guard;
     this.clock = clock;
     this.now = steady(clock);
     this.#sleepers = new Sleepers(clock);
