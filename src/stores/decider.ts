@@ -65,13 +65,13 @@ export class Decider {
     const { local } = this;
     const { era } = local;
     const isLive = asked === 'charge' && now === undefined;
-    const taking = isLive ? local.takeAhead(call, this.answer) : undefined;
+    const onLate = this.#onLate(call, inquest, now);
+    const taking = isLive ? local.takeAhead(call, this.answer, onLate) : undefined;
     const known = taking && (await this.#orNone(taking.then((answer) => ({ answer }))));
     if (known?.answer !== undefined) return known.answer;
     if (taking !== undefined && known === undefined)
       return this.#tellAlone(call, this.#decideAlone(call, inquest, now, mode, tell));
     const since = local.now();
-    const onLate = this.#onLate(call, inquest, now);
     const reply = await this.#orNone(
       this.#desk.store.decide({ id, mode: asked, now, rows: inquest.rows }, onLate),
     );
@@ -106,7 +106,8 @@ export class Decider {
     const { local } = this;
     const { era } = local;
     const isLive = asked === 'charge' && now === undefined;
-    const taking = isLive ? local.takeAhead(call, this.admission) : undefined;
+    const onLate = this.#onLate(call, inquest, now);
+    const taking = isLive ? local.takeAhead(call, this.admission, onLate) : undefined;
     const known = taking && (await this.#orNone(taking.then((answer) => ({ answer }))));
     if (known?.answer !== undefined) return { admission: known.answer, ticket: undefined };
     if (taking !== undefined && known === undefined) {
@@ -118,7 +119,7 @@ export class Decider {
     const line = this.#line(call, priority, ticket, keep);
     const holds = rows.some(({ permits }) => permits.some(({ cost }) => cost > 0));
     const asking = { id, mode: asked, now, rows, line, ...(holds && { lease }) };
-    const reply = await this.#orNone(this.#desk.store.decide(asking, this.#onLate(call, inquest, now)));
+    const reply = await this.#orNone(this.#desk.store.decide(asking, onLate));
     if (reply === undefined) {
       // Who waits already goes on waiting; the place is kept for a while.
       const isLast = ticket === undefined || keep === 0;
@@ -186,9 +187,11 @@ export class Decider {
         this.#giveBack({ call, inquest, reply, now }, this.#desk.store);
   }
 
-  #giveBack(late: Omit<LateReply, 'id'>, store: Store): void {
+  #giveBack(late: Omit<LateReply, 'id' | 'date'>, store: Store): void {
     // Who was denied in the meantime, for want of it, is not to be denied any longer.
-    void giveBack({ ...late, id: this.#desk.nextId() }, store).then(() => this.local.forgetDenials());
+    const { call, reply } = late;
+    const date = (): void => this.local.date(call, reply.now);
+    void giveBack({ ...late, id: this.#desk.nextId(), date }, store).then(() => this.local.forgetDenials());
   }
 
   #tellAlone<T extends AnyAdmission>(call: Call, admission: T): T {

@@ -14,6 +14,8 @@ export interface LateReply {
   readonly reply: StoreReply;
   /** The instant that was given, if one was. */
   readonly now: Millis | undefined;
+  /** Has what was charged count from when it was, while the inquest has decided. */
+  date(): void;
 }
 
 /**
@@ -23,7 +25,10 @@ export interface LateReply {
  *
  * @returns when it has been tried; nobody hears why it failed
  */
-export async function giveBack({ id, call, inquest, reply, now }: LateReply, store: Store): Promise<void> {
+export async function giveBack(
+  { id, call, inquest, reply, now, date }: LateReply,
+  store: Store,
+): Promise<void> {
   const { leaseId, rules, group } = call;
   const { agreed, fence } = reply;
   if (!agreed || (fence > 0 && leaseId !== call.id)) return;
@@ -31,12 +36,10 @@ export async function giveBack({ id, call, inquest, reply, now }: LateReply, sto
   if (fence > 0) acts.push(() => store.release(id, { id: leaseId }, inquest.rows, now));
   if (call.told !== 'admitted') {
     const { inquiry } = group?.entrance ?? rules.policy.unmatched;
-    const answer = inquest.decide(
-      reply,
-      reply.now,
-      'charge',
-      (isAgreed) => new DistributedAnswer(inquiry, 'store', isAgreed),
-    );
+    const answer = inquest.decide(reply, reply.now, 'charge', (isAgreed) => {
+      date();
+      return new DistributedAnswer(inquiry, 'store', isAgreed);
+    });
     const rows = corrections(answer.takeCharges().map((charge) => [charge, charge.cost]));
     if (rows.length > 0) acts.push(() => store.correct(`${id}.back`, 'refund', rows, now));
   }
