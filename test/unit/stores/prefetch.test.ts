@@ -260,6 +260,25 @@ describe('units that are taken ahead', () => {
     },
   );
 
+  it('should give back no more of a token bucket to whoever was denied than is outstanding for certain', async () => {
+    const { other, way, letGo } = behind();
+    const drip = (cost: number, by = createDistributedEngine(policy, { store, clock })) =>
+      ask({ group: 'drip', cost }, by);
+    await drip(200);
+    const ahead = await drip(500, engine);
+    way.isSlow = true;
+    const asked = drip(100, other);
+    await settled();
+    await engine.refund(ahead);
+    clock.advance(250);
+    expect((await asked).reason).toBe('store-failure');
+    await drip(300);
+    letGo();
+    await settled();
+    // 200 and 100 have drained but for 50; had the 100 never been asked for, 700 would be left.
+    expect(await engine.peek({ group: 'drip', account: 'x' } as never)).toMatchObject({ remaining: 650 });
+  });
+
   it.each([
     ['ahead', 1000],
     ['an hour ahead', 3_600_000],
