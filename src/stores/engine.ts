@@ -221,8 +221,7 @@ class StoreEngine implements DistributedEngine, Desk {
       priority,
       reread: (kept, { rules }) => (rules === this.#rules ? undefined : this.#read(kept)),
     });
-    const { clock } = this;
-    const waiting = { clock, sleepers: this.#sleepers, ledger: this.#ledger, patience, applicant };
+    const waiting = { now: this.now, sleepers: this.#sleepers, ledger: this.#ledger, patience, applicant };
     return waitForTurn({ ...waiting, signal: options.signal });
   }
 
