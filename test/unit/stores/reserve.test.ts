@@ -337,7 +337,10 @@ describe('waiting for limits in several slots', () => {
     expect(sent().filter((call) => call.startsWith('charge'))).toEqual([]);
   });
 
-  it('should leave no place to whoever was told that the store has failed', async () => {
+  it.each([
+    ['leave no place to whoever was told that the store has failed', 0, 'store-failure', 0],
+    ['leave the place to whoever goes on waiting', 100, undefined, 1],
+  ])('should %s', async (_title, before, reason, left) => {
     let go = (): void => undefined;
     const isHeld = new Promise<void>((resolve) => {
       go = resolve;
@@ -345,14 +348,23 @@ describe('waiting for limits in several slots', () => {
     let isSlow = false;
     const { engine, store, pass } = setUp({ onReply: () => (isSlow ? isHeld : undefined) });
     await engine.tryAcquire(take);
-    isSlow = true;
+    isSlow = before === 0;
+    let told: string | undefined;
     const asked = engine.acquire(dial);
-    await pass(300);
-    expect([(await asked).reason, lineOf(store)]).toEqual(['store-failure', 1]);
+    asked.then((admission) => {
+      told = admission.reason;
+    });
+    await settle();
+    await pass(before);
+    isSlow = true;
+    const places = (): string[] => [...store.lines.values()].flatMap((line) => [...line.keys()]);
+    await pass(400);
+    const taken = places();
+    expect([told, taken.length]).toEqual([reason, 1]);
     isSlow = false;
     go();
     await settle();
-    expect(lineOf(store)).toBe(0);
+    expect(places()).toEqual(taken.slice(0, left));
   });
 
   it('should leave the line when a key elsewhere is blocked, or a slot fails', async () => {
