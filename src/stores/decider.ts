@@ -106,7 +106,7 @@ export class Decider {
     const { local } = this;
     const { era } = local;
     const isLive = asked === 'charge' && now === undefined;
-    const onLate = this.#onLate(call, inquest, now);
+    const onLate = this.#onLate(call, inquest, now, ticket);
     const taking = isLive ? local.takeAhead(call, this.admission, onLate) : undefined;
     const known = taking && (await this.#orNone(taking.then((answer) => ({ answer }))));
     if (known?.answer !== undefined) return { admission: known.answer, ticket: undefined };
@@ -158,16 +158,22 @@ export class Decider {
     return { admission, ticket: taken };
   }
 
-  /** What to do with a reply that comes too late. */
-  #onLate(call: Call, inquest: Inquest, now: Millis | undefined): OnLate {
+  /**
+   * What to do with a reply that comes too late.
+   *
+   * @param place - in line, by which the caller asked
+   */
+  #onLate(call: Call, inquest: Inquest, now: Millis | undefined, place?: string): OnLate {
     return (reply, store) => {
       if (call.told === undefined && call.granted === undefined) {
         if (reply.agreed) call.unclaimed = [...(call.unclaimed ?? []), reply];
       } else if (isSurplus(call, reply)) this.#giveBack({ call, inquest, reply, now }, store);
       const [first] = inquest.rows;
-      const { ticket } = reply;
-      const line = ticket === 'full' ? undefined : this.#line(call, 0, ticket, 0);
-      if (call.told !== undefined && ticket !== undefined && line !== undefined && first !== undefined)
+      const ticket = reply.ticket === 'full' ? undefined : reply.ticket;
+      const line = this.#line(call, 0, ticket, 0);
+      // Whoever goes on waiting asks by the place that is known, not by one that was taken since that was lost.
+      const isLost = call.told !== undefined || ticket !== place;
+      if (isLost && ticket !== undefined && line !== undefined && first !== undefined)
         void attemptAll([() => store.leave(line, first)]);
     };
   }

@@ -48,6 +48,7 @@ function setUp() {
   const other = createDistributedEngine(policy, { store: memory, clock });
   return {
     ...{ clock, engine, other, way, held },
+    places: () => [...memory.lines.values()].reduce((sum, { size }) => sum + size, 0),
     left: async (group: 'read' | 'call' | 'own') => {
       const { limits } = await other.peek({ group, account: 'x' });
       return limits.map(({ remaining }) => remaining);
@@ -155,4 +156,21 @@ it('should be left alone when it is of a look that has found the lease', async (
   const admission = await waiting;
   await letGo();
   expect([await left('call'), await admission.release(), await left('call')]).toEqual([[8, 1], true, [8, 2]]);
+});
+
+it('should leave whoever waits one place at most, however long the store was away', async () => {
+  const { engine, other, way, held, places, pass, letGo } = setUp();
+  const calls = await other.tryAcquire({ group: 'call', account: 'x', cost: { permits: 2 } });
+  const waiting = engine.acquire({ group: 'call', account: 'x' });
+  await settle();
+  way.holdsCalls = true;
+  await pass(5000);
+  expect([held.length > 4, places()]).toEqual([true, 1]);
+  way.holdsCalls = false;
+  await letGo();
+  expect(places()).toBeLessThanOrEqual(1);
+  await calls.release();
+  await pass(1200);
+  expect((await waiting).source).toBe('store');
+  expect(places()).toBe(0);
 });
