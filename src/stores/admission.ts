@@ -105,11 +105,8 @@ export class DistributedAdmissionAnswer extends DistributedAnswer implements Dis
         [charge, (actualCost(actual, charge.question.slot.unit) ?? charge.cost) - charge.cost] as const,
     );
     const less = changes.filter(([, by]) => by < 0).map(([charge, by]) => [charge, -by] as const);
-    await this.#desk.correct('refund', less);
-    await this.#desk.correct(
-      'charge',
-      changes.filter(([, by]) => by > 0),
-    );
+    const more = changes.filter(([, by]) => by > 0);
+    await Promise.all([this.#desk.correct('refund', less), this.#desk.correct('charge', more)]);
     return true;
   }
 

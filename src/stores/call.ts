@@ -24,8 +24,8 @@ export interface Call {
   readonly local: LocalRequest | undefined;
   /** What the caller was told, once, without the store: what the store says later is too late. */
   told?: 'admitted' | 'denied';
-  /** What the store said too late, while the caller goes on asking. */
-  unclaimed?: StoreReply | undefined;
+  /** What the store granted too late, while the caller goes on asking. */
+  unclaimed?: readonly StoreReply[];
   /** The fence of what the caller was granted by the store; 0: no lease, by which the store could tell that it has. */
   granted?: number;
 }

@@ -65,13 +65,13 @@ export class Decider {
     const { local } = this;
     const { era } = local;
     const isLive = asked === 'charge' && now === undefined;
-    const taking = isLive ? local.takeAhead(call, this.answer) : undefined;
+    const onLate = this.#onLate(call, inquest, now);
+    const taking = isLive ? local.takeAhead(call, this.answer, onLate) : undefined;
     const known = taking && (await this.#orNone(taking.then((answer) => ({ answer }))));
     if (known?.answer !== undefined) return known.answer;
     if (taking !== undefined && known === undefined)
       return this.#tellAlone(call, this.#decideAlone(call, inquest, now, mode, tell));
     const since = local.now();
-    const onLate = this.#onLate(call, inquest, now);
     const reply = await this.#orNone(
       this.#desk.store.decide({ id, mode: asked, now, rows: inquest.rows }, onLate),
     );
@@ -106,7 +106,8 @@ export class Decider {
     const { local } = this;
     const { era } = local;
     const isLive = asked === 'charge' && now === undefined;
-    const taking = isLive ? local.takeAhead(call, this.admission) : undefined;
+    const onLate = this.#onLate(call, inquest, now, ticket);
+    const taking = isLive ? local.takeAhead(call, this.admission, onLate) : undefined;
     const known = taking && (await this.#orNone(taking.then((answer) => ({ answer }))));
     if (known?.answer !== undefined) return { admission: known.answer, ticket: undefined };
     if (taking !== undefined && known === undefined) {
@@ -118,7 +119,7 @@ export class Decider {
     const line = this.#line(call, priority, ticket, keep);
     const holds = rows.some(({ permits }) => permits.some(({ cost }) => cost > 0));
     const asking = { id, mode: asked, now, rows, line, ...(holds && { lease }) };
-    const reply = await this.#orNone(this.#desk.store.decide(asking, this.#onLate(call, inquest, now)));
+    const reply = await this.#orNone(this.#desk.store.decide(asking, onLate));
     if (reply === undefined) {
       // Who waits already goes on waiting; the place is kept for a while.
       const isLast = ticket === undefined || keep === 0;
@@ -129,7 +130,7 @@ export class Decider {
       if (admission.allowed || isLast) this.#tellAlone(call, admission);
       return { admission, ticket };
     }
-    if (reply.agreed) this.#claim(call, inquest, reply, now);
+    if (reply.agreed) this.#claim(call, reply, now);
     const taken = reply.ticket === 'full' ? undefined : reply.ticket;
     const { mustWait, isHeld, fence, expiresAt } = reply;
     const admission = inquest.decide(reply, reply.now, mustWait ? 'peek' : 'charge', (isAgreed) => {
@@ -153,38 +154,55 @@ export class Decider {
       const isLast = taken === undefined || keep === 0;
       return isLast ? told(refused, inquiry, this.#ledger.onDecided) : refused;
     });
+    if (!reply.agreed && taken === undefined) this.abandon(call);
     return { admission, ticket: taken };
   }
 
-  /** What to do with a reply that comes too late. */
-  #onLate(call: Call, inquest: Inquest, now: Millis | undefined): OnLate {
+  /**
+   * What to do with a reply that comes too late.
+   *
+   * @param place - in line, by which the caller asked
+   */
+  #onLate(call: Call, inquest: Inquest, now: Millis | undefined, place?: string): OnLate {
     return (reply, store) => {
-      if (call.told === undefined && call.granted === undefined) call.unclaimed = reply;
-      else if (isSurplus(call, reply)) this.#giveBack({ call, inquest, reply, now }, store);
+      if (call.told === undefined && call.granted === undefined) {
+        if (reply.agreed) call.unclaimed = [...(call.unclaimed ?? []), reply];
+      } else if (isSurplus(call, reply)) this.#giveBack({ call, inquest, reply, now }, store);
       const [first] = inquest.rows;
-      const { ticket } = reply;
-      const line = ticket === 'full' ? undefined : this.#line(call, 0, ticket, 0);
-      if (call.told !== undefined && ticket !== undefined && line !== undefined && first !== undefined)
+      const ticket = reply.ticket === 'full' ? undefined : reply.ticket;
+      const line = this.#line(call, 0, ticket, 0);
+      // Whoever goes on waiting asks by the place that is known, not by one that was taken since that was lost.
+      const isLost = call.told !== undefined || ticket !== place;
+      if (isLost && ticket !== undefined && line !== undefined && first !== undefined)
         void attemptAll([() => store.leave(line, first)]);
     };
   }
 
   /** A reply is what the caller gets; what came too late before it is surplus. */
-  #claim(call: Call, inquest: Inquest, { fence }: StoreReply, now: Millis | undefined): void {
-    const { unclaimed: reply } = call;
-    call.unclaimed = undefined;
+  #claim(call: Call, { fence }: StoreReply, now: Millis | undefined): void {
     call.granted = fence;
-    if (reply !== undefined && isSurplus(call, reply))
-      this.#giveBack({ call, inquest, reply, now }, this.#desk.store);
+    this.#clear(call, now);
   }
 
-  #giveBack(late: LateReply, store: Store): void {
+  /** Gives back what came too late and is surplus, now that it is known what the caller has. */
+  #clear(call: Call, now: Millis | undefined): void {
+    const { inquest, unclaimed = [] } = call;
+    call.unclaimed = [];
+    for (const reply of unclaimed)
+      if (inquest !== undefined && isSurplus(call, reply))
+        this.#giveBack({ call, inquest, reply, now }, this.#desk.store);
+  }
+
+  #giveBack(late: Omit<LateReply, 'id' | 'date'>, store: Store): void {
     // Who was denied in the meantime, for want of it, is not to be denied any longer.
-    void giveBack(late, store).then(() => this.local.forgetDenials());
+    const { call, reply } = late;
+    const date = (): void => this.local.date(call, reply.now);
+    void giveBack({ ...late, id: this.#desk.nextId(), date }, store).then(() => this.local.forgetDenials());
   }
 
   #tellAlone<T extends AnyAdmission>(call: Call, admission: T): T {
     call.told = admission.allowed ? 'admitted' : 'denied';
+    this.#clear(call, undefined);
     return admission;
   }
 
@@ -240,11 +258,8 @@ export class Decider {
 
   /** Asks no more for this request: what was granted too late, or will be, is given back. */
   abandon(call: Call): void {
-    const { inquest, unclaimed: reply } = call;
     call.told = 'denied';
-    call.unclaimed = undefined;
-    if (inquest !== undefined && reply !== undefined)
-      this.#giveBack({ call, inquest, reply, now: undefined }, this.#desk.store);
+    this.#clear(call, undefined);
   }
 }
 

@@ -139,7 +139,8 @@ class StoreEngine implements DistributedEngine, Desk {
       onStoreEvent?.(event);
     };
     this.#guard = new GuardedStore(store, clock, patienceFrom(options), tell);
-    this.store = store.isPartitioned ? new ReservingStore(this.#guard) : this.#guard;
+    const onGivenBack = (): void => this.#decider.local.forgetDenials();
+    this.store = store.isPartitioned ? new ReservingStore(this.#guard, onGivenBack) : this.#guard;
     this.clock = clock;
     this.now = steady(clock);
     this.#sleepers = new Sleepers(clock);
@@ -220,8 +221,7 @@ class StoreEngine implements DistributedEngine, Desk {
       priority,
       reread: (kept, { rules }) => (rules === this.#rules ? undefined : this.#read(kept)),
     });
-    const { clock } = this;
-    const waiting = { clock, sleepers: this.#sleepers, ledger: this.#ledger, patience, applicant };
+    const waiting = { now: this.now, sleepers: this.#sleepers, ledger: this.#ledger, patience, applicant };
     return waitForTurn({ ...waiting, signal: options.signal });
   }
 

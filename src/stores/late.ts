@@ -7,11 +7,15 @@ import type { Store, StoreReply } from './store.ts';
 
 /** One that came when its caller had been told something else, or is about to ask again. */
 export interface LateReply {
+  /** Of what is done about it: one request may have several such replies. */
+  readonly id: string;
   readonly call: Call;
   readonly inquest: Inquest;
   readonly reply: StoreReply;
   /** The instant that was given, if one was. */
   readonly now: Millis | undefined;
+  /** Has what was charged count from when it was, while the inquest has decided. */
+  date(): void;
 }
 
 /**
@@ -21,20 +25,21 @@ export interface LateReply {
  *
  * @returns when it has been tried; nobody hears why it failed
  */
-export async function giveBack({ call, inquest, reply, now }: LateReply, store: Store): Promise<void> {
-  const { id, leaseId, rules, group } = call;
+export async function giveBack(
+  { id, call, inquest, reply, now, date }: LateReply,
+  store: Store,
+): Promise<void> {
+  const { leaseId, rules, group } = call;
   const { agreed, fence } = reply;
-  if (!agreed || (fence > 0 && leaseId !== id)) return;
+  if (!agreed || (fence > 0 && leaseId !== call.id)) return;
   const acts: (() => Promise<unknown>)[] = [];
-  if (fence > 0) acts.push(() => store.release(`${id}.late`, { id }, inquest.rows, now));
+  if (fence > 0) acts.push(() => store.release(id, { id: leaseId }, inquest.rows, now));
   if (call.told !== 'admitted') {
     const { inquiry } = group?.entrance ?? rules.policy.unmatched;
-    const answer = inquest.decide(
-      reply,
-      reply.now,
-      'charge',
-      (isAgreed) => new DistributedAnswer(inquiry, 'store', isAgreed),
-    );
+    const answer = inquest.decide(reply, reply.now, 'charge', (isAgreed) => {
+      date();
+      return new DistributedAnswer(inquiry, 'store', isAgreed);
+    });
     const rows = corrections(answer.takeCharges().map((charge) => [charge, charge.cost]));
     if (rows.length > 0) acts.push(() => store.correct(`${id}.back`, 'refund', rows, now));
   }

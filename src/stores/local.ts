@@ -5,6 +5,7 @@ import type { Desk } from './admission.ts';
 import type { Call } from './call.ts';
 import type { Changes, Charge } from './corrections.ts';
 import { Denials } from './denials.ts';
+import type { OnLate } from './guard.ts';
 import { LocalGroup } from './local-group.ts';
 import { type Draw, Prefetch } from './prefetch.ts';
 import { LIFE } from './stock.ts';
@@ -66,17 +67,18 @@ export class Local {
   /**
    * Asks the store for more than the request needs, if that is worth while. The questions are filled in.
    *
+   * @param onLate - hears of a reply that comes when the store has failed
    * @returns `undefined` if the store is to be asked as usual
    * @throws StoreError if the store fails
    */
-  takeAhead<A>(call: Call, draw: Draw<A>): Promise<A | undefined> | undefined {
+  takeAhead<A>(call: Call, draw: Draw<A>, onLate: OnLate): Promise<A | undefined> | undefined {
     const { group, rules } = call;
     const local = group && this.#of(group, rules.policy);
     if (local?.shares === undefined) return undefined;
     const { id } = local;
     const { era } = this;
     const deny = (reply: StoreReply, since: Millis): void => this.#keepDenial(local, reply, since, era);
-    return id === undefined ? undefined : this.prefetch.takeAhead(id, call, local, draw, deny);
+    return id === undefined ? undefined : this.prefetch.takeAhead(id, call, local, draw, deny, onLate);
   }
 
   /**
@@ -90,6 +92,11 @@ export class Local {
     if (local === undefined) return;
     local.date(reply.now);
     if (!reply.agreed) this.#keepDenial(local, reply, since, era);
+  }
+
+  /** What has been charged to the request that was just decided counts from then on; see {@link LocalGroup.date}. */
+  date({ group, rules }: Call, at: Millis): void {
+    if (group !== undefined) this.#of(group, rules.policy).date(at);
   }
 
   #keepDenial(local: LocalGroup, { now: at }: StoreReply, since: Millis, era: number): void {

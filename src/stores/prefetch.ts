@@ -5,9 +5,10 @@ import type { Desk } from './admission.ts';
 import type { DecisionSource } from './answer.ts';
 import { type Call, disagreement } from './call.ts';
 import { type Charge, corrections } from './corrections.ts';
+import type { OnLate } from './guard.ts';
 import type { LocalGroup } from './local-group.ts';
-import { type Counts, LIFE, type PrefetchCounts, Stock } from './stock.ts';
-import type { StoreReply, StoreRow } from './store.ts';
+import { type Counts, LIFE, type PrefetchCounts, Stock, type Taking } from './stock.ts';
+import type { Store, StoreReply, StoreRow } from './store.ts';
 
 /** Makes an answer while the inquiry is about the request. */
 export type Draw<A> = (inquiry: Inquiry, isAllowed: boolean, source: DecisionSource) => A;
@@ -33,6 +34,8 @@ interface Errand {
   readonly demand: Demand;
   /** By limit. */
   readonly ahead: readonly number[];
+  /** What to do about the request itself when the reply comes too late. */
+  readonly onLate: OnLate;
 }
 
 /** Requests of which is known how often they are asked. */
@@ -87,6 +90,7 @@ export class Prefetch {
    *
    * @param call - whose questions are filled in
    * @param deny - hears of a denial, as the store would have given it
+   * @param onLate - hears of a reply that comes when the store has failed
    * @returns `undefined` if the store is to be asked as usual
    * @throws StoreError if the store fails
    */
@@ -96,6 +100,7 @@ export class Prefetch {
     local: LocalGroup,
     draw: Draw<A>,
     deny: (reply: StoreReply, since: Millis) => void,
+    onLate: OnLate,
   ): Promise<A | undefined> {
     const demand = this.#demandFor(id, local);
     if (demand.pending !== undefined) {
@@ -114,7 +119,7 @@ export class Prefetch {
       settle = resolve;
     });
     try {
-      return await this.#take({ call, local, demand, ahead }, draw, deny);
+      return await this.#take({ call, local, demand, ahead, onLate }, draw, deny);
     } finally {
       demand.pending = undefined;
       settle();
@@ -122,7 +127,7 @@ export class Prefetch {
   }
 
   async #take<A>(
-    { call, local, demand, ahead }: Errand,
+    { call, local, demand, ahead, onLate }: Errand,
     draw: Draw<A>,
     deny: (reply: StoreReply, since: Millis) => void,
   ): Promise<A | undefined> {
@@ -133,8 +138,15 @@ export class Prefetch {
     const counts = local.rates.map(({ slot }) => this.#countsOf(slot.name));
     const rows = raise(inquest.rows, local, ahead);
     let reply: StoreReply;
+    const onLater: OnLate = (late, store) => {
+      if (late.agreed)
+        inquest.decide(late, late.now, 'charge', (isAgreed) => {
+          if (isAgreed) this.#giveBackLate(local, { at: late.now, since, ahead, counts }, store);
+        });
+      onLate(late, store);
+    };
     try {
-      reply = await this.#desk.store.decide({ id, mode: 'charge', rows });
+      reply = await this.#desk.store.decide({ id, mode: 'charge', rows }, onLater);
     } catch (error) {
       // They may have been charged.
       counts.forEach((each, i) => {
@@ -158,6 +170,16 @@ export class Prefetch {
       deny(reply, since);
       return draw(local.inquiry, false, 'store');
     });
+  }
+
+  /** Gives back what was counted as lapsed, while the questions hold what the store has said. */
+  #giveBackLate(local: LocalGroup, taking: Taking, store: Store): void {
+    taking.counts.forEach((each, i) => {
+      each.taken -= taking.ahead[i] ?? 0;
+      each.lapsed -= taking.ahead[i] ?? 0;
+    });
+    local.date(taking.at);
+    void this.#return(new Stock(local, taking), store);
   }
 
   #put(demand: Demand, stock: Stock): void {
@@ -218,24 +240,27 @@ export class Prefetch {
     this.revoke(() => true);
     this.#disarm?.();
     this.#disarm = undefined;
+    // What is on its way here is not kept either.
+    await Promise.all([...this.#demands.values()].map(({ pending }) => pending));
     await Promise.all(this.#returning);
   }
 
   #end(stock: Stock): void {
     if (!this.#live.delete(stock)) return;
-    const { changes, settle } = stock.end(this.#now());
-    const rows = corrections(changes);
-    if (rows.length === 0) {
-      settle(true, this.#now());
-      return;
-    }
-    const { store, nextId } = this.#desk;
-    const returned = store.correct(nextId(), 'refund', rows).then(
-      () => settle(true, this.#now()),
-      () => settle(false, this.#now()),
-    );
+    const returned = this.#return(stock, this.#desk.store);
     this.#returning.add(returned);
     void returned.then(() => this.#returning.delete(returned));
+  }
+
+  async #return(stock: Stock, store: Store): Promise<void> {
+    const { changes, settle } = stock.end(this.#now());
+    const rows = corrections(changes);
+    try {
+      if (rows.length > 0) await store.correct(this.#desk.nextId(), 'refund', rows);
+      settle(true, this.#now());
+    } catch {
+      settle(false, this.#now());
+    }
   }
 
   /** Gives back what is too old, as long as there is anything. What is too old is not used before that either. */

@@ -42,13 +42,24 @@ export class Reservation {
   #ticket: string | undefined;
   #isBlocked = false;
 
-  /** @param home - the first slot of the request */
-  constructor(store: Guarded, request: StoreRequest, home: Part, others: readonly Part[]) {
+  readonly #onGivenBack: () => void;
+
+  /**
+   * @param parts - the slots of the request, at least one
+   * @param onGivenBack - hears of it when charges have been given back
+   */
+  constructor(
+    store: Guarded,
+    request: StoreRequest,
+    parts: readonly [Part, ...Part[]],
+    onGivenBack: () => void,
+  ) {
     const { id, lease, line } = request;
     this.#store = store;
     this.#request = request;
-    this.#parts = [home, ...others];
-    this.#home = home;
+    this.#parts = parts;
+    this.#home = parts[0];
+    this.#onGivenBack = onGivenBack;
     this.#isShared = lease !== undefined && lease.id !== id;
     this.#ticket = line?.ticket;
   }
@@ -157,11 +168,17 @@ export class Reservation {
       ];
     });
     await Promise.allSettled(giving);
+    if (giving.length > 0) this.#onGivenBack();
   }
 
   /** The request has been refused by then, and whoever asked for it has gone on. What was held before, somebody holds. */
   #giveBackLate(part: Part, reply: StoreReply, store: Store): void {
-    const { id, lease, now } = this.#request;
+    const { id, lease, line, now } = this.#request;
+    const [row] = part.rows;
+    const ticket = reply.ticket === 'full' ? undefined : reply.ticket;
+    // Whoever waits has another place, or none.
+    if (line !== undefined && row !== undefined && ticket !== undefined && ticket !== line.ticket)
+      void attemptAll([() => store.leave({ ...line, ticket }, row)]);
     if (!reply.agreed || reply.isHeld) return;
     const own = `${id}.${part.index}.late`;
     const rows = correctionsOf(part, reply);
@@ -170,7 +187,7 @@ export class Reservation {
       ...(lease !== undefined && reply.fence > 0
         ? [() => store.release(`${own}.lease`, lease, part.rows, now)]
         : []),
-    ]);
+    ]).then(this.#onGivenBack);
   }
 
   /** Gives up the place in line, if there is one. */

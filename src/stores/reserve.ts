@@ -13,11 +13,17 @@ export class ReservingStore implements Guarded {
   readonly isPartitioned: boolean;
   readonly #store: Guarded;
 
-  /** @param store - answers every call in time */
-  constructor(store: Guarded) {
+  readonly #onGivenBack: () => void;
+
+  /**
+   * @param store - answers every call in time
+   * @param onGivenBack - hears that something was given back which had only been reserved
+   */
+  constructor(store: Guarded, onGivenBack: () => void) {
     this.algorithms = store.algorithms;
     this.isPartitioned = store.isPartitioned;
     this.#store = store;
+    this.#onGivenBack = onGivenBack;
   }
 
   /** @param onLate - where several slots are asked, each gives back by itself what comes too late */
@@ -27,7 +33,7 @@ export class ReservingStore implements Guarded {
     if (rows.every(({ partition }) => partition.slot === slot)) return this.#store.decide(request, onLate);
     const [home, ...others] = partsOf(rows);
     if (home === undefined || others.length === 0) return this.#store.decide(request, onLate);
-    return new Reservation(this.#store, request, home, others).decide();
+    return new Reservation(this.#store, request, [home, ...others], this.#onGivenBack).decide();
   }
 
   readonly correct: Store['correct'] = async (id, how, rows, now) => {

@@ -14,7 +14,10 @@ export interface PrefetchCounts {
   readonly used: number;
   /** Given back unused. */
   readonly returned: number;
-  /** Neither, and no more to be had: the price. They had drained, their window was over, or a call of the store failed. */
+  /**
+   * Neither, and no more to be had: the price. They had drained, their window was over, or a call of the store failed; what
+   * it grants too late is returned then.
+   */
   readonly lapsed: number;
 }
 

@@ -1,6 +1,6 @@
 import { type AcquireOptions, checkSignal } from '../concurrency/gate.ts';
 import type { Reason } from '../limiter/decision.ts';
-import type { Clock, Millis } from '../time.ts';
+import type { Millis } from '../time.ts';
 import type { DistributedAdmissionAnswer } from './admission.ts';
 import type { LocalAdmission } from './fallback.ts';
 import type { Ledger } from './ledger.ts';
@@ -17,7 +17,8 @@ export interface Attempt {
 
 /** Somebody who waits. */
 interface Waiting {
-  readonly clock: Clock;
+  /** For lengths of time: a clock that never goes back. */
+  readonly now: () => Millis;
   readonly sleepers: Sleepers;
   readonly ledger: Ledger;
   /** How long at most; `Infinity`: until it is its turn. */
@@ -40,11 +41,11 @@ const LONGEST_SLEEP: Millis = 1000;
 
 /** Asks until it is admitted, its patience is at an end, or waiting does not help. */
 export async function waitForTurn(waiting: Waiting): Promise<AnyAdmission> {
-  const { clock, patience, signal, applicant, ledger } = waiting;
+  const { now, patience, signal, applicant, ledger } = waiting;
   const early = typeof signal === 'function' ? undefined : checkSignal(signal);
   early?.throwIfAborted();
   if (patience === 0) return (await applicant.attempt(undefined, 0, 'queue-timeout')).admission;
-  const deadline = clock.now() + patience;
+  const deadline = now() + patience;
   const first = await applicant.attempt(undefined, KEEP);
   if (first.ticket === undefined && !early?.aborted) return first.admission;
   const isQueued = first.ticket !== undefined;
@@ -59,7 +60,7 @@ export async function waitForTurn(waiting: Waiting): Promise<AnyAdmission> {
 }
 
 async function waitInLine(
-  { clock, sleepers, applicant, ...options }: Waiting,
+  { now, sleepers, applicant, ...options }: Waiting,
   first: Attempt,
   deadline: Millis,
 ): Promise<AnyAdmission> {
@@ -76,10 +77,10 @@ async function waitInLine(
       throw signal?.aborted ? signal.reason : sleepers.error;
     }
     if (ticket === undefined || admission.allowed) return admission;
-    const left = deadline - clock.now();
+    const left = deadline - now();
     if (left <= 0) break;
     await sleepers.sleep(Math.min(left, pause(admission)), signal);
-    if (!isOver() && clock.now() < deadline) ({ admission, ticket } = await applicant.attempt(ticket, KEEP));
+    if (!isOver() && now() < deadline) ({ admission, ticket } = await applicant.attempt(ticket, KEEP));
   }
   const last = await applicant.attempt(ticket, 0, 'queue-timeout');
   if (!last.admission.allowed) await applicant.leave(ticket).catch(() => undefined);

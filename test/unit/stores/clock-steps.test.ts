@@ -10,7 +10,7 @@ const HOUR = 3_600_000;
 const policy = {
   version: 1,
   limits: { calls: { algorithm: 'concurrency', quota: 1, per: 'account', lease: '1m' } },
-  groups: { call: { limits: ['calls'] } },
+  groups: { call: { limits: ['calls'] }, line: { limits: ['calls'], queue: { size: 5 } } },
   unmatched: 'deny',
 } as const;
 const down = new StoreError({ code: 'busy', path: 'store', value: undefined, message: 'busy' });
@@ -43,6 +43,22 @@ describe('a machine whose clock is set back by an hour', () => {
     expect((await engine.peek(call)).source).toBe('fallback');
     await vi.advanceTimersByTimeAsync(2);
     expect((await engine.peek(call)).source).toBe('store');
+  });
+
+  it('should wait in line for no longer than it was to', async () => {
+    const engine = set(() => ({}));
+    await engine.tryAcquire(call);
+    let told: string | undefined;
+    const waiting = engine.acquire({ ...call, group: 'line' }, { timeout: '5s' });
+    waiting.then(({ reason }) => {
+      told = reason;
+    });
+    await vi.advanceTimersByTimeAsync(1000);
+    vi.setSystemTime(Date.now() - HOUR);
+    await vi.advanceTimersByTimeAsync(3900);
+    expect(told).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(told).toBe('queue-timeout');
   });
 
   it('should say that a lease is lost when it is, though nobody can tell it so', async () => {

@@ -7,6 +7,7 @@ import {
 import { type ManualClock, manualClock } from 'headgate/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type MemoryStore, memoryStore } from '../../fixtures/rates-store.ts';
+import { storeOver } from '../../fixtures/store-over.ts';
 import { settled } from '../../fixtures/virtual-time.ts';
 
 const prefetch = { share: 0.1 };
@@ -24,6 +25,14 @@ const policy: PolicyDocument = {
     },
     drips: { algorithm: 'token-bucket', quota: 60_000, burst: 1000, window: '1m', per: 'account', prefetch },
     slides: { algorithm: 'sliding-window', quota: 100, window: '1m', per: 'account', prefetch },
+    lenient: {
+      algorithm: 'fixed-window',
+      quota: 100,
+      window: '1m',
+      per: 'account',
+      prefetch,
+      onStoreFailure: 'allow',
+    },
     short: { algorithm: 'fixed-window', quota: 100, window: 50, per: 'account', prefetch },
     exact: { algorithm: 'fixed-window', quota: 100, window: '1m', per: 'account' },
     tried: {
@@ -55,6 +64,7 @@ const policy: PolicyDocument = {
     tried: { limits: ['tried'] },
     queued: { limits: ['reads'], queue: { size: 5 } },
     call: { limits: ['reads', 'calls'] },
+    lenient: { limits: ['lenient'] },
   },
   tiers: { big: { reads: 1000 } },
   unmatched: 'deny',
@@ -196,6 +206,77 @@ describe('units that are taken ahead', () => {
     await engine.returnPrefetched();
     expect(await engine.peek({ group: 'read', account: 'x' })).toMatchObject({ remaining: 88 });
     expect(await ask()).toMatchObject({ source: 'store', remaining: 87 });
+  });
+
+  /** Another engine, whose replies are kept back from when it is told to until they are let go. */
+  function behind() {
+    const held: (() => void)[] = [];
+    const way = { isSlow: false };
+    const slow = storeOver(store, {
+      decide: async (request) => {
+        const reply = await store.decide(request);
+        if (way.isSlow) await new Promise<void>((go) => held.push(go));
+        return reply;
+      },
+    });
+    const letGo = (): void => {
+      for (const go of held) go();
+    };
+    return { other: createDistributedEngine(policy, { store: slow, clock }), way, letGo };
+  }
+
+  it('should return also what was on its way when asked to', async () => {
+    const { other, way, letGo } = behind();
+    await ask({}, other);
+    way.isSlow = true;
+    const asked = ask({}, other);
+    await settled();
+    const returned = other.returnPrefetched();
+    letGo();
+    await returned;
+    expect(counts('reads', other)).toEqual({ taken: 1, used: 0, returned: 1, lapsed: 0 });
+    expect(await engine.peek({ group: 'read', account: 'x' })).toMatchObject({ remaining: 98 });
+    expect((await asked).allowed).toBe(true);
+  });
+
+  it.each([
+    ['reads', 'read', false, 97],
+    ['lenient', 'lenient', true, 96],
+  ])(
+    'should be returned when the store was too late (%s), and so the request if that was denied',
+    async (limit, group, allowed, remaining) => {
+      const { other, way, letGo } = behind();
+      await askOften(3, { group }, other);
+      way.isSlow = true;
+      const asked = ask({ group }, other);
+      await settled();
+      clock.advance(250);
+      expect(await asked).toMatchObject({ allowed, source: 'fallback' });
+      expect(counts(limit, other)).toEqual({ taken: 3, used: 1, returned: 0, lapsed: 2 });
+      letGo();
+      await settled();
+      expect(counts(limit, other)).toEqual({ taken: 3, used: 1, returned: 2, lapsed: 0 });
+      expect(await engine.peek({ group, account: 'x' } as never)).toMatchObject({ remaining });
+    },
+  );
+
+  it('should give back no more of a token bucket to whoever was denied than is outstanding for certain', async () => {
+    const { other, way, letGo } = behind();
+    const drip = (cost: number, by = createDistributedEngine(policy, { store, clock })) =>
+      ask({ group: 'drip', cost }, by);
+    await drip(200);
+    const ahead = await drip(500, engine);
+    way.isSlow = true;
+    const asked = drip(100, other);
+    await settled();
+    await engine.refund(ahead);
+    clock.advance(250);
+    expect((await asked).reason).toBe('store-failure');
+    await drip(300);
+    letGo();
+    await settled();
+    // 200 and 100 have drained but for 50; had the 100 never been asked for, 700 would be left.
+    expect(await engine.peek({ group: 'drip', account: 'x' } as never)).toMatchObject({ remaining: 650 });
   });
 
   it.each([

@@ -21,6 +21,7 @@ const policy = {
     take: { limits: ['keys', 'calls', 'lines'] },
     try: { limits: ['tried', 'keys'] },
     all: { limits: ['total', 'calls', 'keys'] },
+    own: { limits: ['keys'] },
   },
   unmatched: 'deny',
   crossSlot: 'reserve',
@@ -43,7 +44,7 @@ function setUp(options: Partial<MemoryOptions> = {}) {
       return options.onSend?.(call);
     },
   });
-  const engine = createDistributedEngine(policy, { store, clock });
+  const engine = createDistributedEngine(policy, { store, clock, denialCache: 100 });
   return {
     ...{ clock, store, engine },
     /** What was sent since it was last looked at: what, and to the slot of which field. */
@@ -141,6 +142,52 @@ describe('a request whose limits are in several slots', () => {
     await engine.check({ ...say, call: 'd', cost: 2 });
     expect(await engine.check({ ...any, cost: 2 })).toMatchObject({ reason: 'quota', source: 'store' });
   });
+});
+
+describe('a denial that is kept in process', () => {
+  const own = { group: 'own', apiKey: 'k' } as const;
+
+  /** Has a request reserve all of a key until it is let go. */
+  async function reserved(what: 'denied' | 'failing' | 'late') {
+    let go = (): void => undefined;
+    const isHeld = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const isSlow = { call: false, apiKey: false };
+    const made = setUp({
+      onSend: async ({ slot }) => {
+        if (!isSlow.call || !slot.includes('call=')) return;
+        await isHeld;
+        if (what === 'failing') fails();
+      },
+      onReply: ({ slot }) => (isSlow.apiKey && slot.includes('apiKey=') ? isHeld : undefined),
+    });
+    if (what === 'denied') await made.engine.check({ ...say, apiKey: 'l', cost: 2 });
+    isSlow.call = what !== 'late';
+    isSlow.apiKey = what === 'late';
+    const asked = made.engine.check({ ...say, apiKey: 'k', cost: 2 });
+    await settle();
+    isSlow.apiKey = false;
+    if (what === 'late') await made.pass(250);
+    return { ...made, asked, go };
+  }
+
+  it.each(['denied', 'failing', 'late'] as const)(
+    'should end when what it was due to had only been reserved (%s)',
+    async (what) => {
+      const { engine, asked, go } = await reserved(what);
+      const due = { ...own, cost: 2 } as const;
+      expect([(await engine.check(due)).source, (await engine.check(due)).source]).toEqual([
+        'store',
+        'local',
+      ]);
+      expect(engine.stats().denialCache.size).toBe(1);
+      go();
+      expect((await asked).allowed).toBe(false);
+      await settle();
+      expect(await engine.check(due)).toMatchObject({ allowed: true, source: 'store' });
+    },
+  );
 });
 
 describe('shadow limits in a slot of their own', () => {
@@ -288,6 +335,36 @@ describe('waiting for limits in several slots', () => {
     sent();
     expect((await engine.tryAcquire(dial)).reason).toBe('concurrency');
     expect(sent().filter((call) => call.startsWith('charge'))).toEqual([]);
+  });
+
+  it.each([
+    ['leave no place to whoever was told that the store has failed', 0, 'store-failure', 0],
+    ['leave the place to whoever goes on waiting', 100, undefined, 1],
+  ])('should %s', async (_title, before, reason, left) => {
+    let go = (): void => undefined;
+    const isHeld = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    let isSlow = false;
+    const { engine, store, pass } = setUp({ onReply: () => (isSlow ? isHeld : undefined) });
+    await engine.tryAcquire(take);
+    isSlow = before === 0;
+    let told: string | undefined;
+    const asked = engine.acquire(dial);
+    asked.then((admission) => {
+      told = admission.reason;
+    });
+    await settle();
+    await pass(before);
+    isSlow = true;
+    const places = (): string[] => [...store.lines.values()].flatMap((line) => [...line.keys()]);
+    await pass(400);
+    const taken = places();
+    expect([told, taken.length]).toEqual([reason, 1]);
+    isSlow = false;
+    go();
+    await settle();
+    expect(places()).toEqual(taken.slice(0, left));
   });
 
   it('should leave the line when a key elsewhere is blocked, or a slot fails', async () => {
