@@ -29,9 +29,12 @@ export interface DurableOptions extends Omit<EngineOptions, 'restore'> {
 
 /** An {@link Admission} as data: its permits are given back by their `fence`. */
 export interface DurableAdmission extends Decision {
-  /** The lease's number: greater than any granted by this object before, restarts or not. `undefined` without permits. */
+  /**
+   * The number of its permits: greater than any that this object has answered before, restarts or not. `undefined`
+   * without permits; those of shadow limits count.
+   */
   readonly fence: Admission['fence'];
-  /** When the lease expires; `undefined` where it does not, or no permit is held. */
+  /** When the lease expires; `undefined` where it does not, or no permit is held of a limit in force. */
   readonly expiresAt: Admission['expiresAt'];
 }
 

@@ -1,4 +1,4 @@
-import type { Admission } from '../concurrency/admission.ts';
+import type { Admission, AdmissionAnswer } from '../concurrency/admission.ts';
 import type { Engine } from '../engine/contract.ts';
 import { createEngine } from '../engine/engine.ts';
 import { PolicyError, show } from '../errors.ts';
@@ -57,8 +57,8 @@ export class DurableKeeper<P extends PolicyDocument> {
   readonly held: Map<number, Admission> = new Map();
   readonly #plan: KeeperPlan<P>;
   readonly #storage: DurableStorage;
-  /** Fences go on from here. */
-  readonly #fences: number;
+  /** The fence given out last; permits of shadow limits alone have one as well. */
+  #given: number;
   /** Up to here they may have been given out already when the object starts again. */
   #reserved: number;
   #unsaved = 0;
@@ -67,10 +67,8 @@ export class DurableKeeper<P extends PolicyDocument> {
   private constructor(plan: KeeperPlan<P>, storage: DurableStorage, saved: Saved | undefined) {
     this.#plan = plan;
     this.#storage = storage;
-    this.#fences = this.#reserved = saved?.fences ?? 0;
+    this.#given = this.#reserved = saved?.fences ?? 0;
     this.engine = plan.start(saved);
-    for (const event of ['released', 'lease-expired'] as const)
-      this.engine.on(event, ({ fence }) => this.held.delete(this.#fences + fence));
   }
 
   static async open<P extends PolicyDocument>(
@@ -82,9 +80,12 @@ export class DurableKeeper<P extends PolicyDocument> {
 
   /** An admission as data; its permits are found again by the fence. */
   admit(admission: Admission): DurableAdmission {
-    const fence = admission.fence === undefined ? undefined : this.#fences + admission.fence;
-    if (fence !== undefined) this.held.set(fence, admission);
-    if (isCharged(admission)) this.changed(fence);
+    const fence = admission.holdsPermits ? ++this.#given : undefined;
+    if (fence !== undefined) {
+      this.held.set(fence, admission);
+      (admission as AdmissionAnswer).whenEnded(() => this.held.delete(fence));
+    }
+    if (isCharged(admission) || fence !== undefined) this.changed(fence);
     return { ...plain(admission), fence, expiresAt: admission.expiresAt };
   }
 
@@ -99,7 +100,7 @@ export class DurableKeeper<P extends PolicyDocument> {
     this.#callOff?.();
     this.#callOff = undefined;
     this.#unsaved = 0;
-    this.#reserved = this.#fences + this.engine.stats().leases.granted + this.#plan.every;
+    this.#reserved = this.#given + this.#plan.every;
     save(this.#storage, { snapshot: this.engine.snapshot(), fences: this.#reserved });
   }
 

@@ -163,9 +163,13 @@ export class AdmissionAnswer extends Answer implements Admission {
     return at === Number.POSITIVE_INFINITY ? undefined : at;
   }
 
-  /** Has `onEnd` called when the lease ends, however; at once if it has, or if there is none. */
+  /**
+   * Has `onEnd` called when the lease ends, however; at once if it has, or if there is none. Where only permits of shadow
+   * limits are held, it is theirs.
+   */
   whenEnded(onEnd: () => void): void {
-    if (this.#lease?.isHeld) this.#lease.onEnd = onEnd;
+    const lease = this.#lease ?? this.#shadow;
+    if (lease?.isHeld) lease.onEnd = onEnd;
     else onEnd();
   }
 

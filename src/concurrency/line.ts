@@ -28,8 +28,8 @@ export class Entrance {
   readonly denied: Reason | undefined;
   /** The concurrency limits among the questions. */
   readonly permits: readonly PermitQuestion[];
-  /** The same among the shadow limits. */
-  readonly #shadows: readonly PermitQuestion[];
+  /** The same among the shadow limits, and how long each would hold its permits. */
+  readonly #shadows: readonly { readonly question: PermitQuestion; readonly lease: Millis }[];
   /** By the keys of the limits, see {@link Entrance.lineKey}. */
   readonly lines: Map<string, Line> = new Map();
   /** How long permits may be held: the shortest of what the limits say. */
@@ -40,8 +40,11 @@ export class Entrance {
     this.queue = queue;
     this.denied = denied;
     this.permits = permitsAmong(inquiry.questions);
-    this.#shadows = permitsAmong(inquiry.shadows);
-    this.lease = Math.min(...this.permits.map(({ lease }) => lease));
+    this.lease = shortest(this.permits);
+    this.#shadows = permitsAmong(inquiry.shadows).map((question) => {
+      const beside = this.permits.filter(({ slot }) => slot.name !== question.slot.rival);
+      return { question, lease: shortest([question, ...beside]) };
+    });
   }
 
   /** Whose line the request that was filled in belongs to. */
@@ -54,10 +57,10 @@ export class Entrance {
   shadowHolds(): { readonly holds: Hold; readonly lease: Millis } | undefined {
     let holds: Hold | undefined;
     let lease = Number.POSITIVE_INFINITY;
-    for (const question of this.#shadows) {
+    for (const { question, lease: length } of this.#shadows) {
       if (question.reason !== 'ok') continue;
       holds = question.hold(holds);
-      lease = Math.min(lease, question.lease);
+      lease = Math.min(lease, length);
     }
     return holds && { holds, lease };
   }
@@ -68,6 +71,10 @@ export class Entrance {
     for (const question of this.permits) holds = question.hold(holds);
     return holds;
   }
+}
+
+function shortest(permits: readonly PermitQuestion[]): Millis {
+  return Math.min(...permits.map(({ lease }) => lease));
 }
 
 function permitsAmong(questions: readonly Question[]): PermitQuestion[] {

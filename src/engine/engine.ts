@@ -144,6 +144,8 @@ class PolicyEngine implements Engine {
     const { table, key } = locate(this.#policy, partition);
     const now = this.#now();
     table.blocks.add(key, blockFrom(options, now), now);
+    // A shorter block may have taken the place of the one whose end they wait for.
+    this.#gate.room.servePaced(now);
   }
 
   unblock(partition: Partition): boolean {

@@ -143,6 +143,44 @@ describe('durableEngine', () => {
     await fc.assert(property);
   });
 
+  it('should give back permits of shadow limits alone, too, under numbers that no restart gives out again', async () => {
+    const clock = manualClock(1_700_000_000_000);
+    const tried = definePolicy({
+      version: 1,
+      limits: {
+        calls: { algorithm: 'concurrency', quota: 9, per: 'account' },
+        tried: { algorithm: 'concurrency', quota: 1, per: 'account', lease: '1m', mode: 'shadow' },
+      },
+      groups: { both: { limits: ['calls', 'tried'] }, tried: { limits: ['tried'] } },
+      unmatched: 'deny',
+    });
+    const Limits = durableEngine(DurableObject, tried, { clock });
+    const disk = emptyDisk();
+    const fences: number[] = [];
+    for (let life = 0; life < 2; life++) {
+      const object = await startObject(Limits, disk);
+      for (const group of ['tried', 'both', 'tried'] as const) {
+        const { fence = Number.NaN } = object.tryAcquire({ group, account: 'a' });
+        fences.push(fence);
+        expect(object.stats().permits.tried?.held).toBe(1);
+        expect([object.renew(fence), object.release(fence), object.release(fence)]).toEqual([
+          true,
+          true,
+          false,
+        ]);
+      }
+      const { fence = Number.NaN } = object.tryAcquire({ group: 'tried', account: 'a' });
+      fences.push(fence);
+      clock.advance('1m');
+      expect(object.stats()).toMatchObject({
+        permits: { calls: { held: 0 }, tried: { held: 0 } },
+        shadows: { tried: { agreed: 4, wouldDeny: 0 } },
+      });
+      expect(object.release(fence)).toBe(false);
+    }
+    expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b));
+  });
+
   it('should correct charges while permits are held', async () => {
     const { start } = setUp();
     const object = await start();

@@ -222,6 +222,22 @@ describe('permits', () => {
     expect(small?.outcome).toMatchObject({ state: 'fulfilled', value: { allowed: true } });
     expect([semaphore.held('a'), semaphore.waiting('a')]).toEqual([1, 0]);
   });
+
+  it('should hand out what has expired by then, before any timer says so', async () => {
+    let now = 0;
+    const semaphore = createSemaphore({
+      quota: 1,
+      lease: 10,
+      queue: { size: 1 },
+      clock: { now: () => now, wakeAt: () => () => undefined },
+    });
+    semaphore.tryAcquire('a');
+    const waiting = watch(semaphore.acquire('a'));
+    now = 10;
+    semaphore.resize(1);
+    await settled();
+    expect(waiting.outcome).toMatchObject({ state: 'fulfilled', value: { allowed: true, at: 10 } });
+  });
 });
 
 describe('leases', () => {

@@ -173,6 +173,22 @@ describe('one thing after another', () => {
     expect(engine.stats().permits.permit?.held).toBe(1);
   });
 
+  it('should be had at the end of the block in force, also when it took the place of a longer one', async () => {
+    const clock = manualClock();
+    const rate = { algorithm: 'fixed-window', quota: 1, window: WINDOW, per: 'account' } as const;
+    const groups = { rate: { limits: ['rate'], queue } } as const;
+    const engine = createEngine({ version: 1, limits: { rate }, groups, unmatched: 'deny' }, { clock });
+    const ask = { group: 'rate', account: 'a' } as const;
+    engine.check(ask);
+    const waiting = watch(engine.acquire(ask));
+    engine.block({ account: 'a' }, { for: '1h' });
+    clock.advance(WINDOW);
+    expect(await reasons(waiting)).toEqual(['pending']);
+    engine.block({ account: 'a' }, { for: '1m' });
+    clock.advance('1m');
+    expect([await reasons(waiting), clock.nextWake]).toEqual([['ok'], undefined]);
+  });
+
   it('should abort the signal of a lease that is lost, also after the engine was disposed of', () => {
     const { clock, engine } = setUp();
     const { signal } = engine.tryAcquire({ group: 'permit' });

@@ -206,6 +206,23 @@ describe('a policy with a fault', () => {
 });
 
 describe('those who hold and wait', () => {
+  it('should come after one that the loss of a lease brings about', () => {
+    let now = START;
+    const late = createEngine(having({ calls: { ...calls, lease: 10 } }), {
+      clock: { now: () => now, wakeAt: () => () => undefined },
+    });
+    const quota = (): unknown => (late.policy.limits.calls as { readonly quota?: unknown }).quota;
+    let heard: unknown;
+    late.tryAcquire(call).signal.addEventListener('abort', () => {
+      late.reload(having({ calls: { ...calls, quota: 3 } }));
+      heard = quota();
+    });
+    now += 10;
+    const { changes } = late.reload(having({ calls: { ...calls, quota: 4 } }));
+    expect([heard, quota()]).toEqual([3, 4]);
+    expect(JSON.stringify(changes)).toContain('"before":3');
+  });
+
   it('should be served at once when the quota grows, oldest first', async () => {
     const held = [engine.tryAcquire(call), engine.tryAcquire(call)];
     const waiting = [1, 2, 3].map(() => watch(engine.acquire(call)));

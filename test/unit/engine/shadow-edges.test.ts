@@ -139,6 +139,31 @@ describe('a candidate for permits', () => {
     expect([first.release(), first.release()]).toEqual([true, false]);
   });
 
+  it('should hold permits no longer than limits in force would let it, its rival apart', () => {
+    const policy: PolicyDocument = {
+      version: 1,
+      limits: {
+        calls: { algorithm: 'concurrency', quota: 9, lease: '10s', candidate: { lease: '30s' } },
+        lines: { algorithm: 'concurrency', quota: 9, lease: '20s' },
+        endless: { algorithm: 'concurrency', quota: 9, mode: 'shadow' },
+      },
+      groups: { call: { limits: ['calls', 'lines'] }, tried: { limits: ['calls', 'endless'] } },
+      unmatched: 'deny',
+    };
+    const crashing = createEngine(policy, { clock });
+    crashing.tryAcquire({ group: 'call' });
+    const held = (): unknown[] =>
+      ['calls', 'calls.candidate', 'endless'].map((limit) => crashing.stats().permits[limit]?.held);
+    clock.advance('19s');
+    expect(held()).toEqual([0, 1, 0]);
+    clock.advance('1s');
+    expect(held()).toEqual([0, 0, 0]);
+    crashing.tryAcquire({ group: 'tried' });
+    expect(held()).toEqual([1, 1, 1]);
+    clock.advance('10s');
+    expect(held()).toEqual([0, 0, 0]);
+  });
+
   it('should not be taken to deny who is denied because others wait', async () => {
     const held = [engine.tryAcquire(call), engine.tryAcquire(call)];
     const waiting = engine.acquire({ ...call, cost: { permits: 2 } }).catch((reason) => reason);
