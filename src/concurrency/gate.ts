@@ -162,8 +162,8 @@ export class Gate implements Desk {
 
   #grantShadow(entrance: Entrance): Lease | undefined {
     const { now } = entrance.inquiry;
-    const taken = entrance.shadowHolds();
-    return taken && this.shadows.grant(taken.holds, taken.lease, now);
+    const holds = entrance.shadowHolds();
+    return holds && this.shadows.grant(holds, entrance.shadowLease, now);
   }
 
   /** Serves everybody whose turn it may be, after quotas have changed. */

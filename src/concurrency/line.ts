@@ -28,12 +28,14 @@ export class Entrance {
   readonly denied: Reason | undefined;
   /** The concurrency limits among the questions. */
   readonly permits: readonly PermitQuestion[];
-  /** The same among the shadow limits, and how long each would hold its permits. */
-  readonly #shadows: readonly { readonly question: PermitQuestion; readonly lease: Millis }[];
+  /** The same among the shadow limits. */
+  readonly #shadows: readonly PermitQuestion[];
   /** By the keys of the limits, see {@link Entrance.lineKey}. */
   readonly lines: Map<string, Line> = new Map();
   /** How long permits may be held: the shortest of what the limits say. */
   readonly lease: Millis;
+  /** The same of those of shadow limits, as if each were in force in the place of its rival, or beside the others. */
+  readonly shadowLease: Millis;
 
   constructor(inquiry: Inquiry, queue?: QueuePlan, denied?: Reason) {
     this.inquiry = inquiry;
@@ -41,10 +43,12 @@ export class Entrance {
     this.denied = denied;
     this.permits = permitsAmong(inquiry.questions);
     this.lease = shortest(this.permits);
-    this.#shadows = permitsAmong(inquiry.shadows).map((question) => {
+    this.#shadows = permitsAmong(inquiry.shadows);
+    const inForce = this.#shadows.map((question) => {
       const beside = this.permits.filter(({ slot }) => slot.name !== question.slot.rival);
-      return { question, lease: shortest([question, ...beside]) };
+      return shortest([question, ...beside]);
     });
+    this.shadowLease = Math.min(...inForce);
   }
 
   /** Whose line the request that was filled in belongs to. */
@@ -53,16 +57,11 @@ export class Entrance {
     return rows.length === 1 ? (rows[0]?.key ?? '') : joinKey(rows.map(({ key }) => key ?? ''));
   }
 
-  /** What the request takes of shadow limits that agree, and for how long. */
-  shadowHolds(): { readonly holds: Hold; readonly lease: Millis } | undefined {
+  /** What the request takes of shadow limits that agree. */
+  shadowHolds(): Hold | undefined {
     let holds: Hold | undefined;
-    let lease = Number.POSITIVE_INFINITY;
-    for (const { question, lease: length } of this.#shadows) {
-      if (question.reason !== 'ok') continue;
-      holds = question.hold(holds);
-      lease = Math.min(lease, length);
-    }
-    return holds && { holds, lease };
+    for (const question of this.#shadows) if (question.reason === 'ok') holds = question.hold(holds);
+    return holds;
   }
 
   /** The permits that the request takes, if it takes any. */

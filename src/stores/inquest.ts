@@ -64,7 +64,7 @@ export class Inquest {
   readonly #places: CompiledGroup['places'];
   readonly #keys: readonly (string | undefined)[];
   readonly #asked: readonly Pick<Question, 'terms' | 'cost' | 'isUnanswerable'>[];
-  readonly #length: Millis;
+  readonly #entrance: CompiledGroup['entrance'];
   readonly #visits: Visit[] = [];
   /** What the store is asked. */
   readonly rows: StoreRow[] = [];
@@ -81,7 +81,7 @@ export class Inquest {
     this.#places = shadows.places.length === 0 ? places : [...places, ...shadows.places];
     this.#keys = this.#places.map(({ row }) => row.key);
     this.#asked = inquiry.all.map(({ terms, cost, isUnanswerable }) => ({ terms, cost, isUnanswerable }));
-    this.#length = entrance.lease;
+    this.#entrance = entrance;
     this.lacksKey = places.some(({ row }) => row.key === undefined);
     for (const site of sites) this.#visit(site);
   }
@@ -97,9 +97,8 @@ export class Inquest {
       plan: terms,
       cost,
     }));
-    const asked = permits.map(({ question: { slot, terms, cost, leave, lease } }) => {
-      // All permits of an admission are held as long as the shortest of its leases; those of shadows by themselves.
-      const length = partition.isShadow ? lease : this.#length;
+    const length = partition.isShadow ? this.#entrance.shadowLease : this.#entrance.lease;
+    const asked = permits.map(({ question: { slot, terms, cost, leave } }) => {
       const most = terms.quota - leave;
       if (cost > MOST_PERMITS && cost <= most) throw tooMany(cost);
       return { name: slot.name, cost, most: terms.quota === 0 ? -1 : most, length };
