@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkFields, PolicyError } from '../errors.ts';
+import { checkFields, checkGiven, checkOptionsObject, PolicyError } from '../errors.ts';
 import { type Duration, type Millis, parseDuration } from '../time.ts';
 import type { Workload } from './arrival.ts';
 import { type Contender, isPlan, type Terms } from './contender.ts';
@@ -108,6 +108,16 @@ const STRIDE = 2 ** 14;
 export async function compare(options: CompareOptions): Promise<Comparison> {
   checkFields(options, FIELDS);
   const { algorithms, workload, watch, timer, scale, progress } = options;
+  checkOptionsObject(algorithms, 'algorithms');
+  checkGiven(
+    typeof workload?.arrivals === 'function',
+    'workload',
+    workload,
+    'a workload, such as poisson(...)',
+  );
+  checkGiven(watch === undefined || Array.isArray(watch), 'watch', watch, 'a list of keys');
+  for (const [path, given] of Object.entries({ timer, scale, progress }))
+    checkGiven(given === undefined || typeof given === 'function', path, given, 'a function');
   const named = Object.entries(algorithms);
   if (named.length === 0) throw noContender(algorithms);
   const terms = termsOf(options);

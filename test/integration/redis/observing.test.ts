@@ -19,6 +19,7 @@ import { manualClock } from 'headgate/testing';
 import { describe, expect, it } from 'vitest';
 import { ioredis, lacksServer, startServer } from '../../fixtures/redis.ts';
 import { openTarget } from '../../fixtures/scrape.ts';
+import { until } from '../../fixtures/sleep.ts';
 import { storeAt } from '../../fixtures/store-at.ts';
 
 const START = 1_700_000_000_000;
@@ -153,7 +154,7 @@ describe.skipIf(lacksServer())('a distributed engine', async () => {
     const held = await one.tryAcquire(call);
     await one.tryAcquire(call);
     const waiting = one.acquire(call);
-    while (one.stats().waiting === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => one.stats().waiting > 0);
     await held.release();
     await (await waiting).release();
     one.reload({ ...policy, unmatched: 'allow' });
@@ -276,7 +277,7 @@ describe.skipIf(lacksServer())('a distributed engine', async () => {
     const waiting = [one.acquire(call), one.acquire(call, { priority: 3 }), one.run(call, () => 1)].map(
       (each) => each.catch((error: unknown) => isHeadgateError(error) && error.code),
     );
-    while (one.stats().waiting < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => one.stats().waiting === 3);
     one.dispose();
     expect(await Promise.all(waiting)).toEqual(['disposed', 'disposed', 'disposed']);
     expect(await client.keys(`${prefix}:*queue`)).toEqual([]);
@@ -310,7 +311,7 @@ describe.skipIf(lacksServer())('a distributed engine', async () => {
     const one = engine({ store: slow });
     const held = await one.tryAcquire(call);
     const waiting = one.acquire(call).catch((error: unknown) => isHeadgateError(error) && error.code);
-    while (one.stats().waiting === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => one.stats().waiting > 0);
     let open = (): void => undefined;
     hold = new Promise((resolve) => {
       open = resolve;

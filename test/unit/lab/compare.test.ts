@@ -394,6 +394,13 @@ describe('compare', () => {
       },
       'algorithms.x',
     ],
+    ...['algorithms', 'workload', 'watch', 'timer', 'scale', 'progress'].map(
+      (path): [string, CompareOptions, string] => [
+        `3 as ${path}`,
+        { algorithms: { yes: always(true) }, workload: poisson(), ...RATE, [path]: 3 },
+        path,
+      ],
+    ),
   ])('should refuse %s', async (_title, options, path) => {
     await expect(compare(options)).rejects.toMatchObject({ name: 'PolicyError', path });
   });

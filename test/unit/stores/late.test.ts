@@ -125,7 +125,8 @@ it('should leave no permit held when whoever waits is let through without the st
   expect(await left('own')).toEqual([10, 2]);
 });
 
-it('should be given back when it is of a look that ran after the lease had ended', async () => {
+/** Somebody who waited and was admitted, while an earlier look is still on its way. */
+async function admittedWithALookUnderWay() {
   const { engine, other, way, held, left, pass, letGo } = setUp();
   const calls = await other.tryAcquire({ group: 'call', account: 'x', cost: { permits: 2 } });
   const waiting = engine.acquire({ group: 'call', account: 'x' });
@@ -137,23 +138,18 @@ it('should be given back when it is of a look that ran after the lease had ended
   await calls.release();
   await pass(200);
   const admission = await waiting;
+  return { admission, left, letGo };
+}
+
+it('should be given back when it is of a look that ran after the lease had ended', async () => {
+  const { admission, left, letGo } = await admittedWithALookUnderWay();
   expect([admission.source, await admission.release(), await left('call')]).toEqual(['store', true, [8, 2]]);
   await letGo();
   expect(await left('call')).toEqual([8, 2]);
 });
 
 it('should be left alone when it is of a look that has found the lease', async () => {
-  const { engine, other, way, held, left, pass, letGo } = setUp();
-  const calls = await other.tryAcquire({ group: 'call', account: 'x', cost: { permits: 2 } });
-  const waiting = engine.acquire({ group: 'call', account: 'x' });
-  await settle();
-  way.holdsCalls = true;
-  while (held.length < 1) await pass(25);
-  way.holdsCalls = false;
-  await pass(275);
-  await calls.release();
-  await pass(200);
-  const admission = await waiting;
+  const { admission, left, letGo } = await admittedWithALookUnderWay();
   await letGo();
   expect([await left('call'), await admission.release(), await left('call')]).toEqual([[8, 1], true, [8, 2]]);
 });
